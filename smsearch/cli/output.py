@@ -1,0 +1,171 @@
+"""What the commands print: plain lines, JSON, hits for people; and pipes that close early."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from smsearch.records import BuildReport, Hit, Unread
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+_MOST_NAMED = 20
+_EXCERPT_LINES = 5
+_INDENT = 4
+_BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+class Interrupted(Exception):  # noqa: N818  not a fault
+    """The user pressed Ctrl-C; the message says what was kept."""
+
+
+@contextmanager
+def silence_closed_pipe() -> Iterator[None]:
+    """Let `| head` end the command without an error."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+@contextmanager
+def kept_on_interrupt(message: str) -> Iterator[None]:
+    """Turn Ctrl-C into one sentence."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted(message) from None
+
+
+def printable(text: str) -> str:
+    """Text that cannot steer a terminal: control and direction-override characters become U+FFFD."""
+    if text.isprintable():
+        return text
+    return "".join(char if char == "\n" or not _steers(char) else "\ufffd" for char in text.replace("\t", " "))
+
+
+def say(text: str = "", *, err: bool = False) -> None:
+    """Print a line."""
+    stream = sys.stderr if err else sys.stdout
+    stream.write(printable(text) + "\n")
+
+
+def say_json(value: object) -> None:
+    """Print a JSON value on one line; control characters are escaped by JSON itself."""
+    sys.stdout.write(_escape_c1(json.dumps(value, ensure_ascii=False)) + "\n")
+
+
+def say_report(report: BuildReport, folder: str) -> None:
+    """Print what a build or an update did, and what could not be read."""
+    say(
+        f"{folder}: {report.added} added, {report.changed} changed, {report.removed} removed, "
+        f"{report.unchanged} unchanged; {_count(report.encoded, 'passage')} encoded in {report.seconds:.1f} s"
+    )
+    if report.kept:
+        say(f"{_count(report.kept, 'document')} not found but kept, because something could not be read", err=True)
+    if report.skipped:
+        say(f"{_count(len(report.skipped), 'file')} skipped:", err=True)
+        _say_unread(report.skipped)
+    if report.failed:
+        say(f"{len(report.failed)} could not be read:", err=True)
+        _say_unread(report.failed)
+
+
+def say_hits(hits: Iterable[Hit], *, as_json: bool, as_jsonl: bool, full: bool = False) -> None:
+    """Print hits as one JSON array, as JSON lines, or for people."""
+    if as_jsonl:
+        for hit in hits:
+            say_json(hit.as_dict())
+    elif as_json:
+        say_json([hit.as_dict() for hit in hits])
+    else:
+        _say_for_people(list(hits), full=full)
+
+
+def _say_unread(unread: Sequence[Unread]) -> None:
+    for each in unread[:_MOST_NAMED]:
+        say(f"  {each.name}: {each.reason}", err=True)
+    if len(unread) > _MOST_NAMED:
+        say(f"  and {len(unread) - _MOST_NAMED} more", err=True)
+
+
+def _say_for_people(hits: Sequence[Hit], *, full: bool) -> None:
+    if not hits:
+        say("no hits", err=True)
+        return
+    from rich.console import Console  # noqa: PLC0415  costs start-up time
+    from rich.padding import Padding  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False, soft_wrap=False)
+    limit = None if full else _EXCERPT_LINES * max(console.width - _INDENT, 20)
+    for hit in hits:
+        head = Text(no_wrap=True, overflow="ellipsis")
+        head.append(f"{hit.rank:>2}. ", style="bold")
+        head.append(printable(hit.title or hit.doc_id).replace("\n", " "), style="bold cyan")
+        console.print(head, overflow="ellipsis", no_wrap=True)
+        console.print(Padding(Text(_particulars(hit), style="dim"), (0, 0, 0, _INDENT)))
+        console.print(Padding(_excerpt(hit, limit), (0, 0, 1, _INDENT)))
+
+
+def _particulars(hit: Hit) -> str:
+    kind = hit.kind if hit.kind == "post" else f"comment by {hit.author}" if hit.author else "comment"
+    parts = [f"{hit.score:.3f}", hit.doc_id, hit.source, hit.lang, kind, hit.date or ""]
+    if hit.duplicates:
+        parts.append(f"+{hit.duplicates} with the same text")
+    return printable(" · ".join(part for part in parts if part)).replace("\n", " ")
+
+
+def _excerpt(hit: Hit, limit: int | None) -> Text:
+    """The passage with its best sentence in bold and the matching words underlined, cut around it."""
+    from rich.text import Text  # noqa: PLC0415
+
+    text = Text(printable(hit.text))
+    text.stylize("bold", hit.sentence_start - hit.start, hit.sentence_end - hit.start)
+    for start, end in hit.matches:
+        text.stylize("underline yellow", start - hit.start, end - hit.start)
+    first, last = _window(hit, limit)
+    shown = text[first:last]
+    shown.rstrip()
+    return Text.assemble("… " if first else "", shown, " …" if last < len(hit.text) else "")
+
+
+def _window(hit: Hit, limit: int | None) -> tuple[int, int]:
+    """The stretch of a passage to show, in characters: the best sentence and what fits around it."""
+    n = len(hit.text)
+    if limit is None or n <= limit:
+        return 0, n
+    start, end = hit.sentence_start - hit.start, hit.sentence_end - hit.start
+    spare = max(limit - (end - start), 0)
+    first = max(min(start - spare // 2, n - limit), 0)
+    last = min(max(first + limit, end if end - start <= limit else start + limit), n)
+    space = hit.text.find(" ", first, start)
+    return (space + 1 if first and space >= 0 else first), last
+
+
+def _steers(char: str) -> bool:
+    return unicodedata.category(char) in {"Cc", "Cs"} or char in _BIDI_CONTROLS
+
+
+def _escape_c1(text: str) -> str:
+    """C1 controls and direction overrides escaped; JSON leaves them as they are."""
+    if text.isprintable():
+        return text
+    return "".join(f"\\u{ord(char):04x}" if _steers(char) else char for char in text)
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
+
+
+def as_plain(value: Any) -> Any:  # noqa: ANN401  JSON values
+    """A value with every string made printable, for tables."""
+    return printable(value) if isinstance(value, str) else value

@@ -1,0 +1,171 @@
+"""The binary form of a BPE vocabulary, derived from a `tokenizer.json`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+import sys
+import unicodedata
+import zlib
+from array import array
+from collections.abc import Callable
+from typing import Any, Final
+
+MAGIC: Final = b"smsearch-vocabulary-1\n"
+PREFIX: Final = struct.Struct("<Q")  # bytes of the header
+CHECKSUM: Final = struct.Struct("<I")  # CRC-32 of all before it, at the end of the file
+
+REFUSED, LETTER, DIGIT, ISOLATED, SPACE = range(5)  # what a character does to the words around it
+
+_PLANE: Final = 0x10000
+_SURROGATES: Final = range(0xD800, 0xE000)
+_COMPOSED: Final = range(0x20000)  # no plane above the second has a character of two parts
+_INNER_JAMO: Final = frozenset(map(chr, (*range(0x1161, 0x1176), *range(0x11A8, 0x11C3))))
+_PLAIN_NORMALIZER: Final = {
+    "type": "Sequence",
+    "normalizers": [
+        {"type": "NFKC"},
+        {"type": "Lowercase"},
+        {"type": "Replace", "pattern": {"Regex": "\\s+"}, "content": " "},
+        {"type": "Strip", "strip_left": True, "strip_right": True},
+    ],
+}
+_PLAIN_PRE_TOKENIZER: Final = {
+    "type": "Sequence",
+    "pretokenizers": [
+        {"type": "Split", "pattern": {"Regex": "[\\p{P}\\p{S}]"}, "behavior": "Isolated", "invert": False},
+        {"type": "Digits", "individual_digits": False},
+        {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": True},
+    ],
+}
+
+
+def is_derivable(tokenizer: dict[str, Any]) -> bool:
+    """Whether a `tokenizer.json` is a BPE that the mapped vocabulary cuts exactly alike.
+
+    Everything the short tokenizer does not do must be switched off: byte fallback, dropout, fused
+    unknowns, affixes, truncation, post-processing, special tokens searched in normalised text.
+    """
+    model = tokenizer["model"]
+    plain_model = model["type"] == "BPE" and model["unk_token"] in model["vocab"]
+    options = ("dropout", "continuing_subword_prefix", "end_of_word_suffix")
+    switches = ("fuse_unk", "byte_fallback", "ignore_merges")
+    return (
+        plain_model
+        and not any(model.get(name) for name in (*options, *switches))
+        and not any(token["normalized"] for token in tokenizer["added_tokens"])
+        and tokenizer["normalizer"] is not None
+        and tokenizer["pre_tokenizer"] is not None
+        and not any(tokenizer.get(name) for name in ("truncation", "padding", "post_processor"))
+    )
+
+
+def derive_vocabulary(tokenizer_json: bytes) -> bytes | None:
+    """The mapped form of a `tokenizer.json`; None when it is not one that can be cut that way.
+
+    Layout: the magic line, the length of the header (uint64), the header (JSON), the sections
+    that the header names in that order (native byte order, which the header names too), a CRC-32.
+
+    Raises:
+        ValueError: If the bytes are no tokenizer.
+        KeyError: If a part of the tokenizer is missing.
+    """
+    tokenizer = json.loads(tokenizer_json)
+    if not is_derivable(tokenizer):
+        return None
+    skeleton = _skeleton(tokenizer)
+    sections = {**_merge_sections(tokenizer["model"]), **_character_sections(tokenizer, skeleton)}
+    header = {
+        "byteorder": sys.byteorder,
+        "tokenizer_sha256": hashlib.sha256(tokenizer_json).hexdigest(),
+        "unknown_id": tokenizer["model"]["vocab"][tokenizer["model"]["unk_token"]],
+        "added": [token["content"] for token in tokenizer["added_tokens"]],
+        "skeleton": skeleton,
+        "sections": {name: [items.typecode, len(items) * items.itemsize] for name, items in sections.items()},
+    }
+    packed = json.dumps(header).encode()
+    parts = [MAGIC, PREFIX.pack(len(packed)), packed, *(items.tobytes() for items in sections.values())]
+    data = b"".join(parts)
+    return data + CHECKSUM.pack(zlib.crc32(data))
+
+
+def _skeleton(tokenizer: dict[str, Any]) -> str:
+    """The same normaliser and pre-tokenizer around an empty model: loads at once."""
+    empty = {"type": "BPE", "vocab": {}, "merges": []}
+    return json.dumps({**tokenizer, "added_tokens": [], "model": empty})
+
+
+def _merge_sections(model: dict[str, Any]) -> dict[str, array[int]]:
+    """Symbols by code point, merges by `left << 32 | right`, what each merge makes by rank."""
+    vocabulary: dict[str, int] = model["vocab"]
+    symbols = sorted((ord(token), i) for token, i in vocabulary.items() if len(token) == 1)
+    ranks: dict[int, int] = {}
+    products = array("I")
+    for rank, merge in enumerate(model["merges"]):
+        left, right = merge.split(" ") if isinstance(merge, str) else merge
+        ranks[vocabulary[left] << 32 | vocabulary[right]] = rank
+        products.append(vocabulary[left + right])
+    keys = sorted(ranks)
+    return {
+        "symbol_points": array("I", [point for point, _ in symbols]),
+        "symbol_ids": array("I", [i for _, i in symbols]),
+        "merge_keys": array("Q", keys),
+        "merge_ranks": array("I", [ranks[key] for key in keys]),
+        "products": products,
+    }
+
+
+def _character_sections(tokenizer: dict[str, Any], skeleton: str) -> dict[str, array[int]]:
+    """For each character of the basic plane what it is normalised to and what kind it is.
+
+    A character is refused unless it can be normalised by itself, whatever stands beside it: the
+    tokenizer's own normaliser and pre-tokenizer are asked about it alone and between letters.
+    """
+    kinds, forms = array("B", bytes(_PLANE)), array("H", bytes(2 * _PLANE))
+    if (tokenizer["normalizer"], tokenizer["pre_tokenizer"]) == (_PLAIN_NORMALIZER, _PLAIN_PRE_TOKENIZER):
+        from tokenizers import Tokenizer  # noqa: PLC0415  building only
+
+        model = Tokenizer.from_str(skeleton)
+        composing = _composing_characters()
+        for point in (point for point in range(_PLANE) if point not in _SURROGATES):
+            if _starts_anew(chr(point), composing):
+                kind, form = _ask(chr(point), model.normalizer.normalize_str, model.pre_tokenizer.pre_tokenize_str)
+                kinds[point], forms[point] = kind, ord(form)
+    return {"kinds": kinds, "forms": forms}
+
+
+def _composing_characters() -> frozenset[str]:
+    """Characters that may unite with the one before them (Unicode Standard Annex 15)."""
+    decompositions = (unicodedata.decomposition(chr(point)).split() for point in _COMPOSED)
+    pairs = (parts for parts in decompositions if len(parts) == 2 and not parts[0].startswith("<"))  # noqa: PLR2004
+    return _INNER_JAMO | {chr(int(second, 16)) for _, second in pairs}
+
+
+def _starts_anew(character: str, composing: frozenset[str]) -> bool:
+    """Whether normalisation never reaches across the place before a character."""
+    if unicodedata.category(character) == "Cn":  # newer than Python's tables
+        return False
+    first = unicodedata.normalize("NFKD", character)[0]
+    return unicodedata.combining(first) == 0 and first not in composing
+
+
+def _ask(
+    character: str, normalize: Callable[[str], str], pre_tokenize: Callable[[str], list[tuple[str, Any]]]
+) -> tuple[int, str]:
+    refused = (REFUSED, "\0")
+    inside, alone = normalize(f"x{character}x"), normalize(character)
+    form = inside[1:-1]
+    if len(form) != 1 or ord(form) >= _PLANE or inside != f"x{form}x":
+        return refused
+    if form == " ":
+        return (SPACE, form) if not alone else refused
+    if alone != form:
+        return refused
+    pieces = tuple([piece for piece, _ in pre_tokenize(text)] for text in (f"x{form}x", form + form))
+    kinds = {
+        LETTER: ([f"▁x{form}x"], [f"▁{form}{form}"]),
+        DIGIT: (["▁x", f"▁{form}", "▁x"], [f"▁{form}{form}"]),
+        ISOLATED: (["▁x", f"▁{form}", "▁x"], [f"▁{form}", f"▁{form}"]),
+    }
+    return next(((kind, form) for kind, expected in kinds.items() if pieces == expected), refused)

@@ -1,0 +1,57 @@
+"""What an encoder is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class Encoder(Protocol):
+    """Turns texts into vectors whose inner product says how near they are in meaning."""
+
+    @property
+    def name(self) -> str:
+        """What the user calls it: `builtin`, a model name, or an absolute directory."""
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+
+    @property
+    def max_tokens(self) -> int | None:
+        """Most tokens of one text that count, prompt included; None for no limit."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of all that decides the vectors: weights, tokenizer, prompts, dimension."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Plain values that `load_encoder` needs, beside the name, to make the same encoder again."""
+
+    def count_tokens(self, texts: Sequence[str]) -> NDArray[np.int64]:
+        """Tokens of each text as a passage, prompt and special tokens included; `(n,)`."""
+
+    def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Vectors of queries; `(n, dim)` float32, unit rows (zero rows for texts without tokens)."""
+
+    def encode_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Vectors of passages; `(n, dim)` float32, unit rows (zero rows for texts without tokens)."""
+
+
+@runtime_checkable
+class TokenEncoder(Encoder, Protocol):
+    """An encoder that also has one vector per token of its vocabulary, for late interaction."""
+
+    def token_ids(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
+        """Token ids of each text in order, repeats included; n arrays of shape `(n_tokens,)`."""
+
+    def token_vectors(self, ids: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Unit vectors of tokens; `(len(ids), dim)` float32 (zero rows for tokens without a vector)."""
+
+    def token_weights(self, ids: NDArray[np.int32]) -> NDArray[np.float32]:
+        """How much each token counts in a query; `(len(ids),)` float32, at least 0."""

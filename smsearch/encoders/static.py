@@ -1,0 +1,256 @@
+"""The static encoder: a text is the mean of its tokens' vectors. No torch, no prompts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import accumulate
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smsearch.encoders.table import TokenTable, unit_rows
+from smsearch.encoders.vocabulary import Vocabulary, open_vocabulary
+from smsearch.errors import EncoderError
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+CONFIG: Final = "config.json"
+KIND: Final = "smsearch-static"
+WEIGHTS: Final = "model.safetensors"
+TOKENIZER: Final = "tokenizer.json"
+_FORMAT: Final = 1
+_SHORT: Final = 2000  # characters cut without loading the tokenizer: more than any query has
+_BLOCK_CHARACTERS: Final = 1 << 18  # cut at once: about 64k tokens
+
+
+@dataclass(frozen=True, slots=True)
+class StaticConfig:
+    """What `config.json` of a static model says.
+
+    Attributes:
+        model: Name of the weights.
+        version: Their version.
+        late_exponent: A query token counts in late interaction as its vector's norm to this power.
+        sha256: SHA-256 of the weights and of the tokenizer by file name, where they are recorded.
+    """
+
+    model: str
+    version: str
+    late_exponent: float
+    sha256: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, folder: Path) -> StaticConfig:
+        """Read the `config.json` of a folder.
+
+        Raises:
+            EncoderError: If it is missing, damaged or of a newer format.
+        """
+        path = folder / CONFIG
+        try:
+            content = json.loads(path.read_bytes())
+            number = content["format"]
+            config = cls(
+                model=str(content["name"]),
+                version=str(content["version"]),
+                late_exponent=float(content["late_exponent"]),
+                sha256=dict(content.get("sha256") or {}),
+            )
+        except OSError as error:
+            raise EncoderError(f"cannot read the model's {str(path)!r}: {error.strerror}") from None
+        except (ValueError, KeyError, TypeError) as error:
+            raise EncoderError(f"the model's {str(path)!r} is damaged ({error!r}); copy it anew") from None
+        if number != _FORMAT:
+            raise EncoderError(f"{str(path)!r} is of format {number!r}, and this smsearch reads {_FORMAT}; update it")
+        return config
+
+
+class StaticEncoder:
+    """A table of token vectors with its tokenizer, read from one folder.
+
+    Texts may be of any length; queries and passages are encoded alike. Opening it maps the
+    weights and reads nothing else: the tokenizer is loaded when many texts are to be cut.
+    """
+
+    def __init__(self, folder: Path, *, name: str | None = None) -> None:
+        """Open the folder.
+
+        Args:
+            folder: Holds `config.json`, `model.safetensors` and `tokenizer.json`.
+            name: What the user calls it; None for the absolute path.
+
+        Raises:
+            EncoderError: If a file is missing or damaged.
+        """
+        self.folder = folder.absolute()
+        self._name = name or str(self.folder)
+        self.config = StaticConfig.read(self.folder)
+        self.table = TokenTable.open(self.folder / WEIGHTS)
+        if not (self.folder / TOKENIZER).is_file():
+            raise EncoderError(f"the model {str(self.folder)!r} has no {TOKENIZER}; copy it anew")
+
+    @property
+    def name(self) -> str:
+        """What the user calls it: `builtin`, or an absolute directory."""
+        return self._name
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+        return self.table.dim
+
+    @property
+    def max_tokens(self) -> int | None:
+        """None: every token counts."""
+        return None
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Digest of weights and tokenizer, 32 hexadecimal digits.
+
+        Taken from the digests that `config.json` records; where it records none, the files are
+        read (35 MB: some 30 ms).
+
+        Raises:
+            OSError: If the files have to be read and cannot be.
+        """
+        from smsearch.files import file_sha256  # noqa: PLC0415  not needed for the built-in
+
+        recorded = self.config.sha256
+        digests = [recorded.get(name) or file_sha256(self.folder / name) for name in (WEIGHTS, TOKENIZER)]
+        content = json.dumps([_FORMAT, self.config.late_exponent, *digests])
+        return hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Empty: the folder decides everything."""
+        return {}
+
+    def verify(self) -> None:
+        """Read weights and tokenizer and compare them with the digests in `config.json`.
+
+        Raises:
+            EncoderError: If a file is not the one recorded.
+            OSError: If a file cannot be read.
+        """
+        from smsearch.files import file_sha256  # noqa: PLC0415  not needed for a query
+
+        for name, expected in self.config.sha256.items():
+            found = file_sha256(self.folder / name)
+            if found != expected:
+                path = str(self.folder / name)
+                raise EncoderError(f"{path!r} has SHA-256 {found}, and {CONFIG} records {expected}; copy it anew")
+
+    def count_tokens(self, texts: Sequence[str]) -> NDArray[np.int64]:
+        """Tokens of each text; `(n,)`."""
+        return np.fromiter((len(ids) for ids in self._cut(texts)), np.int64, len(texts))
+
+    def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Vectors of queries; `(n, dim)` float32, unit rows (zero rows for texts without tokens)."""
+        return self.encode_passages(texts)
+
+    def encode_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Vectors of passages; `(n, dim)` float32, unit rows (zero rows for texts without tokens)."""
+        vectors = np.zeros((len(texts), self.dim), np.float32)
+        start = 0
+        for block in self._cut_blocks(texts):
+            lengths = np.fromiter(map(len, block), np.int64, len(block))
+            ids = np.fromiter((i for text in block for i in text), np.int32, int(lengths.sum()))
+            vectors[start : start + len(block)] = unit_rows(self.table.sums(ids, lengths))
+            start += len(block)
+        return vectors
+
+    def token_ids(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
+        """Token ids of each text in order, repeats included; n arrays of shape `(n_tokens,)`."""
+        return [np.array(ids, np.int32) for ids in self._cut(texts)]
+
+    def token_vectors(self, ids: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Unit vectors of tokens; `(len(ids), dim)` float32 (zero rows for tokens without a vector)."""
+        return unit_rows(self.table.rows(ids))
+
+    def token_weights(self, ids: NDArray[np.int32]) -> NDArray[np.float32]:
+        """How much each token counts in a query: the norm of its row to `late_exponent`.
+
+        Returns:
+            `(len(ids),)` float32, at least 0. The norm has learned what idf measures.
+        """
+        norms = np.linalg.norm(self.table.rows(ids), axis=1)
+        weights: NDArray[np.float32] = (norms**self.config.late_exponent).astype(np.float32)
+        return weights
+
+    def _cut(self, texts: Sequence[str]) -> Iterator[list[int]]:
+        return (ids for block in self._cut_blocks(texts) for ids in block)
+
+    def _cut_blocks(self, texts: Sequence[str]) -> Iterator[list[list[int]]]:
+        """Token ids of texts, a bounded number of texts at a time."""
+        cut = self._cutter(texts)
+        for start, end in _blocks(texts):
+            yield cut(texts[start:end])
+
+    def _cutter(self, texts: Sequence[str]) -> Callable[[Sequence[str]], list[list[int]]]:
+        loaded = "_tokenizer" in self.__dict__
+        if loaded or sum(map(len, texts)) > _SHORT or self._vocabulary is None:
+            return self._cut_many
+        return self._cut_few
+
+    def _cut_few(self, texts: Sequence[str]) -> list[list[int]]:
+        vocabulary = self._vocabulary
+        cut = [None if vocabulary is None else vocabulary.cut(_valid(text)) for text in texts]
+        return [self._cut_many([text])[0] if ids is None else ids for text, ids in zip(texts, cut, strict=True)]
+
+    def _cut_many(self, texts: Sequence[str]) -> list[list[int]]:
+        encodings = self._tokenizer.encode_batch_fast([_valid(text) for text in texts], add_special_tokens=False)
+        return [encoding.ids for encoding in encodings]
+
+    @cached_property
+    def _vocabulary(self) -> Vocabulary | None:
+        return open_vocabulary(self.folder / TOKENIZER)
+
+    @cached_property
+    def _tokenizer(self) -> Tokenizer:
+        from tokenizers import Tokenizer  # noqa: PLC0415  loads 4 MB in 0.25 s
+
+        path = self.folder / TOKENIZER
+        try:
+            tokenizer = Tokenizer.from_file(str(path))
+        except Exception as error:  # noqa: BLE001  tokenizers raises bare Exception
+            raise EncoderError(f"the tokenizer {str(path)!r} is damaged ({error}); copy it anew") from None
+        if tokenizer.get_vocab_size() > len(self.table.vectors):
+            size = tokenizer.get_vocab_size()
+            raise EncoderError(f"{str(path)!r} has {size} tokens, and the table {len(self.table.vectors)} rows")
+        _ = self._vocabulary  # derived now, so that the next query need not wait
+        return tokenizer
+
+
+def is_static_folder(folder: Path) -> bool:
+    """Whether a folder says that it holds a static model of ours."""
+    try:
+        content = json.loads((folder / CONFIG).read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(content, dict) and content.get("kind") == KIND
+
+
+def _blocks(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """`(start, end)` of stretches of about `_BLOCK_CHARACTERS` characters, at least one text each."""
+    start = read = 0
+    for end, total in enumerate(accumulate(map(len, texts)), 1):
+        if total - read >= _BLOCK_CHARACTERS or end == len(texts):
+            yield start, end
+            start, read = end, total
+
+
+def _valid(text: str) -> str:
+    """The text, lone surrogates (from undecodable arguments) replaced; `tokenizers` takes none."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text

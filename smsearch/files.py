@@ -1,0 +1,91 @@
+"""Files that are never half there: digests, atomic writes, the writer's lock."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from smsearch.errors import IndexLockedError
+
+_BLOCK = 1 << 20
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, 64 hexadecimal digits.
+
+    Raises:
+        OSError: If the file cannot be read.
+    """
+    digest = hashlib.sha256()
+    with path.open("rb", buffering=0) as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def write_atomically(path: Path, data: bytes | memoryview) -> str:
+    """Write a file so that a reader sees the old content or the new, never a part.
+
+    The bytes go to a temporary file beside it, are flushed to the disk, and take the name
+    by a rename; the folder is flushed too, so the name survives a power cut.
+
+    Returns:
+        The SHA-256 of the data, 64 hexadecimal digits.
+
+    Raises:
+        OSError: If the disk is full or the folder cannot be written; the old file stands.
+    """
+    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with aside.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
+    _flush_folder(path.parent)
+    return hashlib.sha256(data).hexdigest()
+
+
+def _flush_folder(folder: Path) -> None:
+    if os.name == "nt":  # Windows cannot open a folder to flush it
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def writer_lock(folder: Path, *, timeout: float = 0.0) -> Iterator[None]:
+    """Hold the right to write to an index folder.
+
+    The lock belongs to the process and goes with it, so a killed writer leaves none behind.
+
+    Args:
+        folder: The index.
+        timeout: Seconds to wait for another writer; 0 gives up at once.
+
+    Raises:
+        IndexLockedError: If another process holds the lock for the whole of `timeout`.
+    """
+    from filelock import FileLock, Timeout  # noqa: PLC0415  loaded by writers only
+
+    lock = FileLock(folder / "writer.lock", timeout=timeout)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise IndexLockedError(
+            f"another process is writing to the index {str(folder)!r}; wait until it has finished and try again"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,254 @@
+"""The SQLite file of an index: its schema, how it is opened, and what its errors mean.
+
+This is the one address of `sqlite3`.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from smsearch.errors import IndexDamagedError, IndexLockedError, IndexStateError, NotFoundError
+
+FILE_NAME = "index.sqlite"
+FORMAT = 1
+
+Connection = sqlite3.Connection
+Row = tuple[object, ...]
+
+_APPLICATION_ID = 0x534D5345  # "SMSE": lets `file` tell our databases from others
+_BUSY_SECONDS = 30.0
+
+_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE sources (
+    source_id INTEGER PRIMARY KEY,
+    path TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    format TEXT,
+    fields TEXT NOT NULL
+);
+
+CREATE TABLE documents (
+    document_key INTEGER PRIMARY KEY,
+    doc_id TEXT NOT NULL UNIQUE,
+    source_id INTEGER REFERENCES sources,
+    source TEXT NOT NULL,
+    title TEXT NOT NULL,
+    author TEXT,
+    date TEXT,
+    lang TEXT NOT NULL,
+    metadata TEXT NOT NULL,
+    sections TEXT NOT NULL,
+    left_out TEXT NOT NULL,
+    text TEXT NOT NULL,
+    fingerprint TEXT NOT NULL
+);
+CREATE INDEX documents_by_source ON documents (source_id);
+
+CREATE TABLE passages (
+    passage_id INTEGER PRIMARY KEY AUTOINCREMENT,
+    document_key INTEGER NOT NULL REFERENCES documents,
+    start INTEGER NOT NULL,
+    "end" INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    author TEXT,
+    lang TEXT NOT NULL,
+    heading TEXT NOT NULL,
+    fingerprint BLOB NOT NULL,
+    representative INTEGER REFERENCES passages DEFERRABLE INITIALLY DEFERRED
+);
+CREATE INDEX passages_by_document ON passages (document_key);
+CREATE INDEX passages_by_representative ON passages (representative) WHERE representative IS NOT NULL;
+
+-- vector: float16, little endian. sentences: int32 triples (start, end, number of tokens), relative
+-- to the passage. tokens: int32, in order, empty where the encoder has no token vectors.
+CREATE TABLE encodings (
+    passage_id INTEGER PRIMARY KEY REFERENCES passages,
+    vector BLOB NOT NULL,
+    sentences BLOB NOT NULL,
+    tokens BLOB NOT NULL
+);
+
+-- Which representatives came (1) and went (0) since the derived files were written.
+CREATE TABLE changes (
+    change_id INTEGER PRIMARY KEY AUTOINCREMENT,
+    passage_id INTEGER NOT NULL,
+    added INTEGER NOT NULL
+);
+
+-- Keys under which representatives of (nearly) the same text meet.
+CREATE TABLE repeats (key INTEGER NOT NULL, passage_id INTEGER NOT NULL, PRIMARY KEY (key, passage_id)) WITHOUT ROWID;
+
+-- The folded words of the representatives; contentless, so words leave by being named again.
+CREATE VIRTUAL TABLE words USING fts5 (folded, content = '', tokenize = 'ascii');
+CREATE VIRTUAL TABLE word_counts USING fts5vocab (words, row);
+"""
+
+
+def has_index(folder: Path) -> bool:
+    """Whether a folder holds an index."""
+    return (folder / FILE_NAME).is_file()
+
+
+def require_index(folder: Path) -> None:
+    """Make sure that a folder holds an index.
+
+    Raises:
+        NotFoundError: If it does not.
+    """
+    if not has_index(folder):
+        raise NotFoundError(
+            f"there is no index in {str(folder)!r}; make one with `smsearch index PATH`, or name another with --index"
+        )
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of an index, unless it is there.
+
+    Raises:
+        IndexStateError: If it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise IndexStateError(
+            f"cannot make the folder {str(folder)!r} ({error.strerror}); name another with --index"
+        ) from None
+
+
+def create_database(folder: Path, meta: Mapping[str, object]) -> None:
+    """Make an empty database in a folder; it is complete when it takes its name.
+
+    Args:
+        folder: An existing folder without an index.
+        meta: JSON values to store from the start.
+
+    Raises:
+        IndexStateError: If the folder cannot be written.
+    """
+    path = folder / f".{FILE_NAME}.new"
+    path.unlink(missing_ok=True)
+    with translated_errors(folder), closing(_connect(path, "rwc")) as connection:
+        connection.executescript(
+            f"BEGIN; {_SCHEMA} PRAGMA application_id = {_APPLICATION_ID}; PRAGMA user_version = {FORMAT}; COMMIT;"
+        )
+        rows = [(key, json.dumps(value)) for key, value in meta.items()]
+        with transaction(connection, write=True):
+            connection.executemany("INSERT INTO meta VALUES (?, ?)", rows)
+        connection.execute("PRAGMA journal_mode = WAL")
+    path.replace(folder / FILE_NAME)
+
+
+def open_database(folder: Path, *, writable: bool) -> Connection:
+    """Open the database of an index.
+
+    A reader on a disk that cannot be written opens the file as it stands.
+
+    Raises:
+        NotFoundError: If the folder holds no index.
+        IndexDamagedError: If the file is not a database of ours, or is damaged.
+        IndexStateError: If it was written by a newer smsearch, or cannot be written.
+    """
+    require_index(folder)
+    path = folder / FILE_NAME
+    with translated_errors(folder):
+        connection = _connect(path, "rw") if writable else _connect_reader(path)
+        try:
+            _check_format(connection, folder)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+@contextmanager
+def translated_errors(folder: Path) -> Iterator[None]:
+    """Turn SQLite's errors into ours.
+
+    Raises:
+        IndexLockedError: If the database stays locked by another process.
+        IndexDamagedError: If its contents are damaged.
+        IndexStateError: If it cannot be read or written: a full disk, a read-only folder.
+    """
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        name = getattr(error, "sqlite_errorname", "")
+        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+            raise IndexLockedError(
+                f"the index {str(folder)!r} is locked by another process; wait until it has finished and try again"
+            ) from error
+        raise IndexStateError(f"cannot use the index {str(folder)!r}: {error}") from error
+    except sqlite3.DatabaseError as error:
+        raise IndexDamagedError(
+            f"the index {str(folder)!r} is damaged ({error}); "
+            "make it again from its sources with `smsearch index PATH --index NEW_FOLDER`"
+        ) from error
+
+
+@contextmanager
+def transaction(connection: Connection, *, write: bool) -> Iterator[None]:
+    """All or nothing; a reader sees one state of the index throughout."""
+    connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+    try:
+        yield
+    except BaseException:
+        connection.rollback()
+        raise
+    connection.execute("COMMIT")
+
+
+def integrity_faults(connection: Connection) -> list[str]:
+    """What SQLite's own check finds wrong, the lexical index included; empty when all is well."""
+    try:
+        rows = connection.execute("PRAGMA integrity_check").fetchall()
+        faults = [str(row[0]) for row in rows if row[0] != "ok"]
+        connection.execute("INSERT INTO words (words) VALUES ('integrity-check')")
+    except sqlite3.DatabaseError as error:
+        return [str(error)]
+    return faults
+
+
+def _connect(path: Path, mode: str) -> Connection:
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={mode}",
+        uri=True,
+        timeout=_BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    connection.execute("PRAGMA trusted_schema = OFF")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA temp_store = MEMORY")
+    return connection
+
+
+def _connect_reader(path: Path) -> Connection:
+    try:
+        connection = _connect(path, "ro")
+        connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
+    except sqlite3.OperationalError:
+        if path.with_name(path.name + "-wal").exists():
+            raise
+        return _connect(path, "ro&immutable=1")
+    return connection
+
+
+def _check_format(connection: Connection, folder: Path) -> None:
+    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+    (found,) = connection.execute("PRAGMA user_version").fetchone()
+    if application_id != _APPLICATION_ID:
+        raise IndexDamagedError(
+            f"{str(folder / FILE_NAME)!r} is not a smsearch index; name another folder with --index"
+        )
+    if found != FORMAT:
+        raise IndexStateError(
+            f"the index {str(folder)!r} has format {found}, this smsearch reads format {FORMAT}; "
+            "upgrade smsearch, or make the index again with `smsearch index PATH --index NEW_FOLDER`"
+        )

@@ -1,0 +1,58 @@
+"""Filters as SQL conditions; every value is bound, none is pasted in."""
+
+from __future__ import annotations
+
+import re
+
+from smsearch.errors import QueryError
+from smsearch.records import Filters
+
+KINDS = ("post", "comment")
+
+_DATE = re.compile(r"\d{4}(?:-\d{2}(?:-\d{2}(?:T[0-9:.+Z-]+)?)?)?")
+_AFTER_ALL = "\uffff"  # sorts after every continuation of a date
+
+
+def filter_sql(filters: Filters) -> tuple[str, list[str]]:
+    """A condition on passages `p` joined with documents `d`, and its values.
+
+    Raises:
+        QueryError: If a date, a kind or a metadata condition makes no sense.
+    """
+    conditions = ["1"]
+    values: list[str] = []
+    if filters.langs is not None:
+        conditions.append(_any("(p.lang = ? OR p.lang LIKE ? || '-%')", len(filters.langs)))
+        values += [value for lang in filters.langs for value in (lang, lang)]
+    if filters.kinds is not None:
+        conditions.append(_any("p.kind = ?", len(filters.kinds)))
+        values += [_checked_kind(kind) for kind in filters.kinds]
+    if filters.sources is not None:
+        conditions.append(_any("d.source = ?", len(filters.sources)))
+        values += filters.sources
+    if filters.since is not None:
+        conditions.append("d.date >= ?")
+        values.append(_checked_date(filters.since))
+    if filters.until is not None:
+        conditions.append("d.date <= ?")
+        values.append(_checked_date(filters.until) + _AFTER_ALL)
+    for field, value in filters.where or ():
+        conditions.append("(SELECT CAST(m.value AS TEXT) FROM json_each(d.metadata) m WHERE m.key = ?) = ?")
+        values += [field, value]
+    return " AND ".join(conditions), values
+
+
+def _any(condition: str, n: int) -> str:
+    return "(" + " OR ".join([condition] * n) + ")" if n else "0"
+
+
+def _checked_kind(kind: str) -> str:
+    if kind not in KINDS:
+        raise QueryError(f"there is no kind {kind!r} of passage; choose from {', '.join(KINDS)}")
+    return kind
+
+
+def _checked_date(date: str) -> str:
+    if not _DATE.fullmatch(date):
+        raise QueryError(f"{date!r} is not a date; write it as 2010, 2010-03 or 2010-03-09")
+    return date

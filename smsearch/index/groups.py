@@ -1,0 +1,108 @@
+"""Groups of passages that hold (nearly) the same text: one represents the others.
+
+Only representatives stand in the vector index, the lexical index and the key table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from smsearch.index.lexical import LexicalIndex
+from smsearch.index.store import EncodedPassage, Store
+from smsearch.index.words import passage_words
+from smsearch.text.repeats import exact_key, is_repeat, near_keys, shingles
+
+
+class Groups:
+    """Adds passages to groups and takes them out, keeping what is derived in step."""
+
+    def __init__(self, store: Store, lexical: LexicalIndex) -> None:
+        self._store = store
+        self._lexical = lexical
+
+    def add(self, document_key: int, title: str, encoded: Sequence[EncodedPassage]) -> None:
+        """Store new passages, each as a representative or under the one that says the same."""
+        words = [passage_words(title, each.passage) for each in encoded]
+        near = near_keys([shingles(found) for found in words])
+        for each, found, keys in zip(encoded, words, near, strict=True):
+            exact = exact_key(each.passage.text)
+            representative = self._find(exact, keys, found)
+            passage_id = self._store.insert_passage(document_key, each)
+            if representative is None:
+                self._enter(passage_id, found, [exact, *keys])
+            else:
+                self._store.set_representative(passage_id, representative)
+
+    def remove(self, passage_ids: Sequence[int]) -> None:
+        """Take out passages; where a representative goes, the first it stood for takes its place."""
+        going = set(passage_ids)
+        for passage_id in sorted(going):
+            if self._store.representative_of(passage_id) is None:
+                self._replace(passage_id, going)
+        # Those that point to others first, so that no reference is left hanging.
+        for passage_id in sorted(going, key=lambda i: (self._store.representative_of(i) is None, i)):
+            self._store.delete_passage(passage_id)
+
+    def clear(self) -> None:
+        """Take out every passage of every document."""
+        self._lexical.clear()
+        for table in ("repeats", "encodings", "passages", "changes"):
+            self._store.connection.execute(f"DELETE FROM {table}")
+
+    def fold_again(self) -> None:
+        """Make the lexical index and the key table again, with the words as they are folded now."""
+        self._lexical.clear()
+        self._store.connection.execute("DELETE FROM repeats")
+        for stored in self._store.iter_passages():
+            if self._store.representative_of(stored.passage_id) is None:
+                words = passage_words(stored.title, stored.passage)
+                self._lexical.add(stored.passage_id, words)
+                self._meet(stored.passage_id, self._keys_of(stored.passage_id, words))
+
+    def _find(self, exact: int, near: Sequence[int], words: Sequence[str]) -> int | None:
+        marks = ", ".join("?" * (len(near) + 1))
+        rows = self._store.connection.execute(
+            f"SELECT passage_id, MAX(key = ?) FROM repeats WHERE key IN ({marks}) "
+            "GROUP BY passage_id ORDER BY 2 DESC, passage_id",
+            (exact, exact, *near),
+        ).fetchall()
+        for passage_id, is_exact in rows:
+            if is_exact or is_repeat(words, self._words_of(passage_id)):
+                return int(passage_id)
+        return None
+
+    def _enter(self, passage_id: int, words: Sequence[str], keys: Sequence[int]) -> None:
+        self._lexical.add(passage_id, words)
+        self._meet(passage_id, keys)
+        self._store.connection.execute("INSERT INTO changes (passage_id, added) VALUES (?, 1)", (passage_id,))
+
+    def _meet(self, passage_id: int, keys: Sequence[int]) -> None:
+        self._store.connection.executemany(
+            "INSERT OR IGNORE INTO repeats VALUES (?, ?)", [(key, passage_id) for key in keys]
+        )
+
+    def _replace(self, passage_id: int, going: set[int]) -> None:
+        words = self._words_of(passage_id)
+        keys = self._keys_of(passage_id, words)
+        connection = self._store.connection
+        connection.executemany(
+            "DELETE FROM repeats WHERE key = ? AND passage_id = ?", [(key, passage_id) for key in keys]
+        )
+        self._lexical.remove(passage_id, words)
+        connection.execute("INSERT INTO changes (passage_id, added) VALUES (?, 0)", (passage_id,))
+        staying = [i for i in self._store.represented_by(passage_id) if i not in going]
+        if staying:
+            heir, *others = staying
+            self._store.set_representative(heir, None)
+            for other in others:
+                self._store.set_representative(other, heir)
+            heir_words = self._words_of(heir)
+            self._enter(heir, heir_words, self._keys_of(heir, heir_words))
+
+    def _words_of(self, passage_id: int) -> list[str]:
+        stored = self._store.read_passages([passage_id])[passage_id]
+        return passage_words(stored.title, stored.passage)
+
+    def _keys_of(self, passage_id: int, words: Sequence[str]) -> list[int]:
+        text = self._store.read_passages([passage_id])[passage_id].passage.text
+        return [exact_key(text), *near_keys([shingles(words)])[0]]

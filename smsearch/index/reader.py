@@ -1,0 +1,149 @@
+"""An index as a reader sees it: one state at a time, always a committed one."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smsearch.index.database import open_database, transaction, translated_errors
+from smsearch.index.derived import Derived, derived_generation, encoded_passages, make_derived, open_derived
+from smsearch.index.lexical import LexicalIndex
+from smsearch.index.recorded_encoder import read_record
+from smsearch.index.store import Store
+from smsearch.index.tokens import TokenLists
+from smsearch.index.vectors import ExactIndex, LayeredIndex, VectorIndex
+from smsearch.records import Filters
+
+_logger = logging.getLogger(__name__)
+
+
+class IndexReader:
+    """The stored documents, the vectors and the words of one index.
+
+    Vectors and token lists are numbered by row: first those of the derived files, then those that
+    came later. A row whose passage is gone stays, and is not alive.
+
+    Attributes:
+        store: Documents and passages.
+        lexical: The lexical index.
+        encoder: What the index was made with.
+        passage_ids: `(n_rows,)` int64; the representative of each row.
+        alive: `(n_rows,)` bool.
+        vectors: Vectors by row.
+        rebuilt: Whether the derived files could not be used and were made again in memory.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Open the index in a folder.
+
+        Raises:
+            NotFoundError: If the folder holds no index.
+            IndexStateError: If it is damaged, or from a newer version.
+        """
+        self.folder = folder
+        self.store = Store(open_database(folder, writable=False))
+        self.lexical = LexicalIndex(self.store.connection)
+        with translated_errors(folder):
+            self.encoder = read_record(self.store)
+        self.passage_ids: NDArray[np.int64] = np.empty(0, np.int64)
+        self.alive: NDArray[np.bool_] = np.empty(0, np.bool_)
+        self.vectors: VectorIndex = ExactIndex(np.empty((0, self.encoder.dim), np.float32))
+        self.rebuilt = False
+        self._base: tuple[int, Derived] | None = None
+        self._later_tokens = TokenLists.from_lists([])
+        self._seen: tuple[int, int] | None = None
+        self._depth = 0
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self.store.connection.close()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Within it, all that is read belongs to one committed state, the newest at its start."""
+        if self._depth:
+            yield
+            return
+        with translated_errors(self.folder), transaction(self.store.connection, write=False):
+            self._refresh()
+            self._depth += 1
+            try:
+                yield
+            finally:
+                self._depth -= 1
+
+    def __len__(self) -> int:
+        """Number of passages that can be found: the representatives."""
+        return int(np.count_nonzero(self.alive))
+
+    def admitted(self, filters: Filters) -> NDArray[np.bool_]:
+        """Rows that stand for a passage the filters admit; `(n_rows,)` bool."""
+        if filters.empty:
+            return self.alive
+        mask = np.zeros(len(self.passage_ids), dtype=np.bool_)
+        mask[self.rows_of(np.array(self.store.admitted(filters), dtype=np.int64))] = True
+        return mask & self.alive
+
+    def rows_of(self, passage_ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Rows of some representatives, in the order given; ids that have no row are left out."""
+        places = np.searchsorted(self._sorted_ids, passage_ids)
+        known = places < len(self._sorted_ids)
+        known[known] = self._sorted_ids[places[known]] == passage_ids[known]
+        return self._sorted_rows[places[known]]
+
+    def token_lists(self, rows: NDArray[np.int64]) -> TokenLists:
+        """Token lists of some rows, which must be ascending."""
+        base = self._current_base.tokens
+        n_low = int(np.searchsorted(rows, len(base)))
+        low = base.take(rows[:n_low])
+        return low if n_low == len(rows) else low.joined(self._later_tokens.take(rows[n_low:] - len(base)))
+
+    @property
+    def vector_kind(self) -> str:
+        """Kind of the vector index, as FAISS calls it; call within a snapshot."""
+        return self._current_base.vectors.kind
+
+    @property
+    def _current_base(self) -> Derived:
+        if self._base is None:
+            raise RuntimeError("read within a snapshot")
+        return self._base[1]
+
+    def _refresh(self) -> None:
+        self.encoder = read_record(self.store)
+        generation = derived_generation(self.store)
+        (last_change,) = self.store.connection.execute("SELECT COALESCE(MAX(change_id), 0) FROM changes").fetchone()
+        if self._seen == (generation, last_change):
+            return
+        if self._base is None or self._base[0] != generation:
+            self._base = (generation, self._open_base())
+        self._layer_changes(self._base[1])
+        self._seen = (generation, last_change)
+
+    def _open_base(self) -> Derived:
+        derived = open_derived(self.folder, self.store)
+        self.rebuilt = derived is None
+        if derived is not None:
+            return derived
+        _logger.info("the derived files of %s cannot be used; made again from the stored vectors", self.folder)
+        return make_derived(self.store, self.encoder.dim)
+
+    def _layer_changes(self, base: Derived) -> None:
+        last: dict[int, int] = dict(
+            self.store.connection.execute("SELECT passage_id, added FROM changes ORDER BY change_id")
+        )
+        known = set(base.passage_ids[np.isin(base.passage_ids, np.array(list(last), np.int64))].tolist())
+        later_ids = np.array(sorted(i for i, added in last.items() if added and i not in known), dtype=np.int64)
+        gone = np.array([i for i, added in last.items() if not added and i in known], dtype=np.int64)
+        vectors, self._later_tokens = encoded_passages(self.store, later_ids, self.encoder.dim)
+        self.vectors = LayeredIndex(base.vectors, ExactIndex(vectors))
+        self.passage_ids = np.concatenate([base.passage_ids, later_ids]) if len(later_ids) else base.passage_ids
+        self._sorted_rows = np.argsort(self.passage_ids, kind="stable")
+        self._sorted_ids = self.passage_ids[self._sorted_rows]
+        self.alive = np.ones(len(self.passage_ids), dtype=np.bool_)
+        self.alive[self.rows_of(gone)] = False

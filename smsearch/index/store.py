@@ -1,0 +1,368 @@
+"""Documents and passages in SQLite: what is stored, read back, counted and taken out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smsearch.index.database import Connection
+from smsearch.index.filtering import filter_sql
+from smsearch.records import Document, Fields, Filters, MetadataValue, Passage, Section, Source, Span
+
+_VARIABLES = 500  # SQLite before 3.32 binds at most 999
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDocument:
+    """A document as the index knows it.
+
+    Attributes:
+        key: Its number in this index.
+        fingerprint: Digest of its content and of how it was cut and encoded.
+        source_id: The recorded source, or None for documents that were handed in.
+    """
+
+    key: int
+    fingerprint: str
+    source_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPassage:
+    """A passage of a stored document, with what a hit shows of the document."""
+
+    passage_id: int
+    passage: Passage
+    doc_id: str
+    title: str
+    source: str
+    author: str | None
+    date: str | None
+    metadata: Mapping[str, MetadataValue]
+    duplicates: int
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedPassage:
+    """A passage ready to be stored.
+
+    Attributes:
+        passage: The passage.
+        fingerprint: Digest of what the encoder saw.
+        vector: float16 bytes, little endian.
+        sentences: int32 triples (start, end, number of tokens), relative to the passage.
+        tokens: int32 token ids, in order.
+    """
+
+    passage: Passage
+    fingerprint: bytes
+    vector: bytes
+    sentences: bytes
+    tokens: bytes
+
+
+class Store:
+    """The tables of one index, over an open connection; the caller opens and ends transactions."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    # -- meta ---------------------------------------------------------------------------------
+
+    def get_meta(self, key: str) -> Any:  # noqa: ANN401  any JSON value
+        """The value stored under a key, or None."""
+        row = self.connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return json.loads(row[0]) if row else None
+
+    def set_meta(self, key: str, value: Any) -> None:  # noqa: ANN401  any JSON value
+        """Store a JSON value under a key."""
+        self.connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, _to_json(value)))
+
+    # -- sources ------------------------------------------------------------------------------
+
+    def record_source(self, source: Source) -> int:
+        """Store a source, or what it is called now; returns its number."""
+        self.connection.execute(
+            "INSERT INTO sources (path, name, format, fields) VALUES (?, ?, ?, ?) ON CONFLICT (path) "
+            "DO UPDATE SET name = excluded.name, format = excluded.format, fields = excluded.fields",
+            (source.path, source.name, source.format, _to_json(asdict(source.fields))),
+        )
+        row = self.connection.execute("SELECT source_id FROM sources WHERE path = ?", (source.path,)).fetchone()
+        return int(row[0])
+
+    def sources(self) -> list[Source]:
+        """The recorded sources, in the order they were first indexed."""
+        rows = self.connection.execute("SELECT path, name, format, fields FROM sources ORDER BY source_id")
+        return [Source(path, name, kind, Fields(**json.loads(fields))) for path, name, kind, fields in rows]
+
+    def forget_empty_sources(self, missing: Iterable[str]) -> None:
+        """Drop those of the named source paths that no document comes from any more."""
+        self.connection.executemany(
+            "DELETE FROM sources WHERE path = ? AND source_id NOT IN "
+            "(SELECT source_id FROM documents WHERE source_id IS NOT NULL)",
+            [(path,) for path in missing],
+        )
+
+    # -- documents ----------------------------------------------------------------------------
+
+    def find_document(self, doc_id: str) -> StoredDocument | None:
+        """What is stored under an identifier."""
+        row = self.connection.execute(
+            "SELECT document_key, fingerprint, source_id FROM documents WHERE doc_id = ?", (doc_id,)
+        ).fetchone()
+        return StoredDocument(*row) if row else None
+
+    def document_ids(self, source_id: int | None = None) -> list[str]:
+        """Identifiers of all documents, or of those of one source, in order."""
+        where, values = ("", ()) if source_id is None else (" WHERE source_id = ?", (source_id,))
+        rows = self.connection.execute(f"SELECT doc_id FROM documents{where} ORDER BY doc_id", values)
+        return [row[0] for row in rows]
+
+    def read_document(self, doc_id: str) -> Document | None:
+        """A document with its full text, or None."""
+        row = self.connection.execute(f"SELECT {_DOCUMENT} FROM documents WHERE doc_id = ?", (doc_id,)).fetchone()
+        return _as_document(row) if row else None
+
+    def iter_documents(self) -> Iterator[tuple[Document, int | None]]:
+        """Every document with the number of its source, in the order they came in."""
+        cursor = self.connection.execute(f"SELECT source_id, {_DOCUMENT} FROM documents ORDER BY document_key")
+        for source_id, *row in cursor:
+            yield _as_document(tuple(row)), source_id
+
+    def left_out(self, doc_id: str) -> list[Span]:
+        """The stretches of a document that no passage holds."""
+        row = self.connection.execute("SELECT left_out FROM documents WHERE doc_id = ?", (doc_id,)).fetchone()
+        return [Span(*span) for span in json.loads(row[0])] if row else []
+
+    def write_document(
+        self, document: Document, *, fingerprint: str, source_id: int | None, left_out: Sequence[Span]
+    ) -> int:
+        """Insert or overwrite the row of a document, its passages untouched; returns its key."""
+        values = (
+            document.doc_id,
+            source_id,
+            document.source,
+            document.title,
+            document.author,
+            document.date,
+            document.lang,
+            _to_json(dict(document.metadata)),
+            _to_json([(s.start, s.end, s.kind, s.author, s.date) for s in document.sections]),
+            _to_json([(s.start, s.end, s.reason) for s in left_out]),
+            document.text,
+            fingerprint,
+        )
+        columns = "source_id, source, title, author, date, lang, metadata, sections, left_out, text, fingerprint"
+        updates = ", ".join(f"{column} = excluded.{column}" for column in columns.split(", "))
+        row = self.connection.execute(
+            f"INSERT INTO documents (doc_id, {columns}) VALUES ({', '.join('?' * len(values))}) "
+            f"ON CONFLICT (doc_id) DO UPDATE SET {updates} RETURNING document_key",
+            values,
+        ).fetchone()
+        return int(row[0])
+
+    def delete_document(self, key: int) -> None:
+        """Delete the row of a document whose passages are gone already."""
+        self.connection.execute("DELETE FROM documents WHERE document_key = ?", (key,))
+
+    # -- passages -----------------------------------------------------------------------------
+
+    def passages_of(self, key: int) -> dict[bytes, list[int]]:
+        """Numbers of a document's passages by the fingerprint of what the encoder saw."""
+        found: dict[bytes, list[int]] = {}
+        rows = self.connection.execute(
+            "SELECT fingerprint, passage_id FROM passages WHERE document_key = ? ORDER BY passage_id", (key,)
+        )
+        for fingerprint, passage_id in rows:
+            found.setdefault(fingerprint, []).append(passage_id)
+        return found
+
+    def insert_passage(self, key: int, encoded: EncodedPassage) -> int:
+        """Store a passage with its encoding, as its own representative; returns its number."""
+        passage = encoded.passage
+        cursor = self.connection.execute(
+            'INSERT INTO passages (document_key, start, "end", kind, author, lang, heading, fingerprint) '
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                key,
+                passage.start,
+                passage.end,
+                passage.kind,
+                passage.author,
+                passage.lang,
+                passage.heading,
+                encoded.fingerprint,
+            ),
+        )
+        passage_id = int(cursor.lastrowid or 0)
+        self.connection.execute(
+            "INSERT INTO encodings VALUES (?, ?, ?, ?)",
+            (passage_id, encoded.vector, encoded.sentences, encoded.tokens),
+        )
+        return passage_id
+
+    def move_passage(self, passage_id: int, passage: Passage) -> None:
+        """Give an unchanged passage its new place in its document."""
+        self.connection.execute(
+            'UPDATE passages SET start = ?, "end" = ?, author = ? WHERE passage_id = ?',
+            (passage.start, passage.end, passage.author, passage_id),
+        )
+
+    def delete_passage(self, passage_id: int) -> None:
+        """Delete a passage that represents no other."""
+        self.connection.execute("DELETE FROM encodings WHERE passage_id = ?", (passage_id,))
+        self.connection.execute("DELETE FROM passages WHERE passage_id = ?", (passage_id,))
+
+    def representative_of(self, passage_id: int) -> int | None:
+        """The passage that stands for this one, or None where it stands for itself."""
+        row = self.connection.execute(
+            "SELECT representative FROM passages WHERE passage_id = ?", (passage_id,)
+        ).fetchone()
+        return row[0] if row else None
+
+    def set_representative(self, passage_id: int, representative: int | None) -> None:
+        """Let a passage be represented by another, or by itself (None)."""
+        self.connection.execute(
+            "UPDATE passages SET representative = ? WHERE passage_id = ?", (representative, passage_id)
+        )
+
+    def represented_by(self, passage_id: int) -> list[int]:
+        """The passages a representative stands for besides itself, in order."""
+        rows = self.connection.execute(
+            "SELECT passage_id FROM passages WHERE representative = ? ORDER BY passage_id", (passage_id,)
+        )
+        return [row[0] for row in rows]
+
+    def read_passages(self, passage_ids: Sequence[int]) -> dict[int, StoredPassage]:
+        """Passages by their number; those that do not exist are missing. A document's text is read once."""
+        found: dict[int, StoredPassage] = {}
+        texts: dict[int, str] = {}
+        for block in _blocks(passage_ids):
+            marks = ", ".join("?" * len(block))
+            for row in self.connection.execute(f"{_PASSAGE} WHERE p.passage_id IN ({marks})", block).fetchall():
+                key = row[1]
+                if key not in texts:
+                    query = "SELECT text FROM documents WHERE document_key = ?"
+                    texts[key] = self.connection.execute(query, (key,)).fetchone()[0]
+                found[row[0]] = _as_passage(row, texts[key])
+        return found
+
+    def sentence_tokens(self, passage_id: int) -> list[NDArray[np.int32]]:
+        """Token ids of each sentence of a passage, in order."""
+        query = "SELECT sentences, tokens FROM encodings WHERE passage_id = ?"
+        packed, tokens = self.connection.execute(query, (passage_id,)).fetchone()
+        counts = np.frombuffer(packed, dtype="<i4")[2::3]
+        return np.split(np.frombuffer(tokens, dtype="<i4"), np.cumsum(counts)[:-1])
+
+    def iter_passages(self) -> Iterator[StoredPassage]:
+        """Every passage, by document in the order they came in, then by place."""
+        keys = self.connection.execute("SELECT document_key, text FROM documents ORDER BY document_key")
+        for key, text in keys:
+            rows = self.connection.execute(f"{_PASSAGE} WHERE p.document_key = ? ORDER BY p.start", (key,))
+            for row in rows.fetchall():
+                yield _as_passage(row, text)
+
+    def passage_ids(self, doc_id: str) -> list[int]:
+        """Numbers of a document's passages, in order of their place."""
+        rows = self.connection.execute(
+            "SELECT passage_id FROM passages JOIN documents USING (document_key) WHERE doc_id = ? ORDER BY start",
+            (doc_id,),
+        )
+        return [row[0] for row in rows]
+
+    # -- filters ------------------------------------------------------------------------------
+
+    def admitted(self, filters: Filters) -> list[int]:
+        """Representatives that stand for at least one passage the filters admit, in order."""
+        condition, values = filter_sql(filters)
+        rows = self.connection.execute(
+            f"SELECT DISTINCT COALESCE(p.representative, p.passage_id) AS r {_JOINED} WHERE {condition} ORDER BY r",
+            values,
+        )
+        return [row[0] for row in rows]
+
+    def shown_for(self, representative: int, filters: Filters) -> int:
+        """The passage to show for a representative: itself, or the first it stands for that is admitted."""
+        condition, values = filter_sql(filters)
+        row = self.connection.execute(
+            f"SELECT p.passage_id {_JOINED} WHERE (p.passage_id = ? OR p.representative = ?) AND {condition} "
+            "ORDER BY p.passage_id != ?, p.passage_id LIMIT 1",
+            (representative, representative, *values, representative),
+        ).fetchone()
+        return int(row[0]) if row else representative
+
+    # -- counts -------------------------------------------------------------------------------
+
+    def count(self, table: str) -> int:
+        """Rows of one of our tables."""
+        return int(self.connection.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0])
+
+    def counts_by(self, column: str) -> dict[str, int]:
+        """Passages by `lang` or `kind`, most frequent first."""
+        rows = self.connection.execute(
+            f"SELECT {column}, COUNT(*) AS n FROM passages GROUP BY {column} ORDER BY n DESC, {column}"
+        )
+        return dict(rows.fetchall())
+
+    def documents_by_source(self) -> dict[str, int]:
+        """Documents by the name of their source."""
+        rows = self.connection.execute("SELECT source, COUNT(*) FROM documents GROUP BY source ORDER BY source")
+        return dict(rows.fetchall())
+
+    def left_out_by_reason(self) -> dict[str, tuple[int, int]]:
+        """Number and characters of left-out stretches, by reason, most characters first."""
+        totals: dict[str, tuple[int, int]] = {}
+        for (packed,) in self.connection.execute("SELECT left_out FROM documents WHERE left_out != '[]'"):
+            for start, end, reason in json.loads(packed):
+                n, characters = totals.get(reason, (0, 0))
+                totals[reason] = (n + 1, characters + end - start)
+        return dict(sorted(totals.items(), key=lambda item: (-item[1][1], item[0])))
+
+    def n_duplicates(self) -> int:
+        """Passages that another one stands for."""
+        query = "SELECT COUNT(*) FROM passages WHERE representative IS NOT NULL"
+        return int(self.connection.execute(query).fetchone()[0])
+
+    def langs(self) -> list[str]:
+        """Languages of the passages, most frequent first."""
+        return list(self.counts_by("lang"))
+
+
+_DOCUMENT = "doc_id, text, title, source, author, date, lang, metadata, sections"
+_JOINED = "FROM passages p JOIN documents d ON d.document_key = p.document_key"
+_PASSAGE = f"""
+SELECT p.passage_id, p.document_key, p.start, p."end", p.kind, p.author, p.lang, p.heading, e.sentences,
+    d.doc_id, d.title, d.source, d.author, d.date, d.metadata,
+    (SELECT COUNT(*) FROM passages o WHERE o.representative = COALESCE(p.representative, p.passage_id))
+{_JOINED} JOIN encodings e ON e.passage_id = p.passage_id"""
+
+
+def _as_document(row: tuple[Any, ...]) -> Document:
+    *plain, metadata, sections = row
+    return Document(
+        *plain,
+        metadata=json.loads(metadata),
+        sections=tuple(Section(*section) for section in json.loads(sections)),
+    )
+
+
+def _as_passage(row: tuple[Any, ...], text: str) -> StoredPassage:
+    passage_id, _, start, end, kind, author, lang, heading, packed, *document, metadata, duplicates = row
+    triples = memoryview(packed).cast("i")
+    sentences = tuple((triples[i], triples[i + 1]) for i in range(0, len(triples), 3))
+    passage = Passage(start, end, text[start:end], kind, author, lang, heading, sentences)
+    return StoredPassage(passage_id, passage, *document, metadata=json.loads(metadata), duplicates=duplicates)
+
+
+def _to_json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _blocks(ids: Sequence[int]) -> Iterator[list[int]]:
+    for i in range(0, len(ids), _VARIABLES):
+        yield [int(found) for found in ids[i : i + _VARIABLES]]

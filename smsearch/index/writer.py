@@ -1,0 +1,179 @@
+"""An index as its one writer sees it: documents in, documents out, and what is derived from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from smsearch.files import writer_lock
+from smsearch.index.database import (
+    create_database,
+    has_index,
+    make_folder,
+    open_database,
+    require_index,
+    transaction,
+    translated_errors,
+)
+from smsearch.index.derived import derived_faults, make_derived, sweep_derived, write_derived
+from smsearch.index.groups import Groups
+from smsearch.index.lexical import LexicalIndex
+from smsearch.index.recorded_encoder import EncoderRecord, read_record
+from smsearch.index.store import EncodedPassage, Store
+from smsearch.index.words import words_version
+from smsearch.records import Document, Passage, Span
+
+_MERGE_SHARE = 0.1
+_MERGE_LEAST = 2_000
+
+
+class IndexWriter:
+    """The one process that may change an index; holds the lock from `open_writer` to `close`."""
+
+    def __init__(self, folder: Path, store: Store, resources: ExitStack) -> None:
+        """Use `open_writer`; the resources are closed with the writer."""
+        self.folder = folder
+        self.store = store
+        self._resources = resources
+        self._in_batch = False
+        self._groups = Groups(store, LexicalIndex(store.connection))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the files and the lock."""
+        self._resources.close()
+
+    @property
+    def encoder(self) -> EncoderRecord:
+        """The encoder the index was made with."""
+        return read_record(self.store)
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """All that is written within it is kept together, or not at all; may stand within another."""
+        if self._in_batch:
+            yield
+            return
+        with translated_errors(self.folder), transaction(self.store.connection, write=True):
+            self._in_batch = True
+            try:
+                yield
+            finally:
+                self._in_batch = False
+
+    def replace_document(
+        self,
+        document: Document,
+        encoded: Sequence[EncodedPassage],
+        kept: Sequence[tuple[int, Passage]],
+        *,
+        fingerprint: str,
+        source_id: int | None,
+        left_out: Sequence[Span],
+    ) -> None:
+        """Store a document and its passages in place of what stood under its identifier.
+
+        Args:
+            document: The document.
+            encoded: Its new passages.
+            kept: Numbers of passages that stand already with the same content, and their new places.
+            fingerprint: Digest of the content and of how it was cut and encoded.
+            source_id: The recorded source, if any.
+            left_out: The stretches no passage holds.
+        """
+        stored = self.store.find_document(document.doc_id)
+        if stored:
+            staying = {passage_id for passage_id, _ in kept}
+            going = [i for ids in self.store.passages_of(stored.key).values() for i in ids if i not in staying]
+            self._groups.remove(going)
+        key = self.store.write_document(document, fingerprint=fingerprint, source_id=source_id, left_out=left_out)
+        for passage_id, passage in kept:
+            self.store.move_passage(passage_id, passage)
+        self._groups.add(key, document.title, encoded)
+
+    def remove_document(self, doc_id: str) -> bool:
+        """Take out a document and its passages; False if there is none."""
+        stored = self.store.find_document(doc_id)
+        if stored is None:
+            return False
+        self._groups.remove([i for ids in self.store.passages_of(stored.key).values() for i in ids])
+        self.store.delete_document(stored.key)
+        return True
+
+    def start_again(self, encoder: EncoderRecord) -> None:
+        """Take out every passage, keeping the documents, to encode them with another encoder.
+
+        Call within a batch that stores the passages again.
+        """
+        self._groups.clear()
+        self.store.set_meta("encoder", asdict(encoder))
+
+    def refresh_derived(self, *, force: bool = False) -> bool:
+        """Write the derived files again if they are unusable or far behind; returns whether it did.
+
+        Args:
+            force: Write them in any case.
+        """
+        with translated_errors(self.folder):
+            n_changes = self.store.count("changes")
+            n_passages = self.store.count("passages")
+            late = n_changes > max(_MERGE_LEAST, _MERGE_SHARE * n_passages)
+            if not (force or late or derived_faults(self.folder, self.store)):
+                return False
+            with self.batch():
+                write_derived(self.folder, self.store, make_derived(self.store, self.encoder.dim))
+            sweep_derived(self.folder, self.store)
+        return True
+
+    def refresh_words(self) -> bool:
+        """Fold all words again if they were folded by another version; returns whether it did."""
+        version = words_version()
+        with self.batch():
+            if self.store.get_meta("words") == version:
+                return False
+            self._groups.fold_again()
+            self.store.set_meta("words", version)
+        return True
+
+
+def open_writer(folder: Path, *, encoder: EncoderRecord | None = None, timeout: float = 0.0) -> IndexWriter:
+    """Open an index for writing, or make it.
+
+    Args:
+        folder: The index.
+        encoder: What to record when the index is made; None refuses to make one.
+        timeout: Seconds to wait for another writer.
+
+    Raises:
+        IndexLockedError: If another process is writing to it.
+        NotFoundError: If there is none and none may be made.
+        IndexStateError: If it cannot be written, is damaged, or is from a newer version.
+    """
+    if encoder is None:
+        require_index(folder)
+    else:
+        make_folder(folder)
+    with ExitStack() as stack:
+        stack.enter_context(writer_lock(folder, timeout=timeout))
+        if encoder is not None and not has_index(folder):
+            create_database(folder, {"encoder": asdict(encoder), "words": words_version()})
+        store = Store(open_database(folder, writable=True))
+        stack.callback(store.connection.close)
+        writer = IndexWriter(folder, store, stack.pop_all())
+    try:
+        writer.refresh_words()
+    except BaseException:
+        writer.close()
+        raise
+    return writer

@@ -1,0 +1,1 @@
+"""Floor 4: from sources to a new state of the index."""

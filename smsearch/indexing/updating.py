@@ -1,0 +1,276 @@
+"""Sources read into an index: what is new is encoded, what changed replaced, what vanished removed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain, islice
+from pathlib import Path
+
+from smsearch.encoders.protocol import Encoder
+from smsearch.errors import ShrinkError, SourceError
+from smsearch.index.recorded_encoder import check_encoder
+from smsearch.index.writer import IndexWriter
+from smsearch.indexing.preparing import (
+    CutOptions,
+    cut_documents,
+    document_fingerprint,
+    encode_passages,
+    passage_fingerprint,
+)
+from smsearch.records import BuildReport, Document, Passage, Source, Unread
+from smsearch.sources import read_source
+from smsearch.text.boilerplate import recurring_lines
+
+Progress = Callable[[int], None]
+
+_BATCH_CHARACTERS = 1_000_000
+_BATCH_DOCUMENTS = 1_000
+_SAMPLE_DOCUMENTS = 1_000
+_MOST_VANISHING = 0.5
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What has happened so far, and what is still to be removed."""
+
+    added: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    encoded: int = 0
+    skipped: list[Unread] = field(default_factory=list)
+    failed: list[Unread] = field(default_factory=list)
+    vanished: list[str] = field(default_factory=list)
+    kept: int = 0
+
+
+class Updater:
+    """Brings an index up to date, batch by batch; every finished batch survives an interruption."""
+
+    def __init__(
+        self,
+        writer: IndexWriter,
+        encoder: Encoder,
+        *,
+        options: CutOptions | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        """Prepare to write to an index.
+
+        Args:
+            writer: The index.
+            encoder: The encoder the index was made with.
+            options: How documents are cut.
+            progress: Called with the number of documents dealt with since the last call.
+
+        Raises:
+            EncoderError: If the index was made with another encoder.
+        """
+        check_encoder(writer.encoder, encoder)
+        self._writer = writer
+        self._encoder = encoder
+        self._options = options or CutOptions()
+        self._progress = progress or (lambda _n: None)
+        self._tally = _Tally()
+
+    def index_sources(self, sources: Sequence[Source], *, allow_shrink: bool = False) -> BuildReport:
+        """Read sources into the index and remove what they no longer hold.
+
+        Documents of a source in which something could not be read are kept even when they were
+        not found.
+
+        Args:
+            sources: What to read.
+            allow_shrink: Whether more than half of all documents may be removed.
+
+        Raises:
+            ShrinkError: If more than half of the documents would be removed; what was added and
+                changed stays, nothing is removed.
+        """
+        begin = time.perf_counter()
+        n_before = self._writer.store.count("documents")
+        for source in sources:
+            self._index_source(source)
+        vanished = self._tally.vanished
+        refused = len(vanished) > _MOST_VANISHING * n_before and not allow_shrink
+        if vanished and not refused:
+            with self._writer.batch():
+                for doc_id in vanished:
+                    self._writer.remove_document(doc_id)
+        self._writer.refresh_derived()
+        if vanished and refused:
+            raise ShrinkError(
+                f"{len(vanished)} of {n_before} documents are no longer in their sources and were kept; "
+                "if they should go, say --allow-shrink"
+            )
+        return self._report(removed=len(vanished), begin=begin)
+
+    def add_documents(self, documents: Iterable[Document]) -> BuildReport:
+        """Store documents that were handed in, replacing those of the same `doc_id`.
+
+        They belong to no source, so no update removes them.
+        """
+        begin = time.perf_counter()
+        for batch in _batches(map(_storable, documents)):
+            last = {document.doc_id: document for document in batch}
+            self._write(list(last.values()), source_id=None, recurring=frozenset())
+        self._writer.refresh_derived()
+        return self._report(removed=0, begin=begin)
+
+    def rewrite(self, documents: Iterable[tuple[Document, int | None]]) -> BuildReport:
+        """Cut, encode and store documents again, whatever is stored under their identifiers.
+
+        Args:
+            documents: Each with the number of its source.
+        """
+        begin = time.perf_counter()
+        by_source: dict[int | None, list[Document]] = {}
+        for document, source_id in documents:
+            by_source.setdefault(source_id, []).append(document)
+        for source_id, of_source in by_source.items():
+            sample = of_source[:_SAMPLE_DOCUMENTS] if source_id is not None else []
+            recurring = recurring_lines(document.text for document in sample)
+            for batch in _batches(of_source):
+                pending = [(document, self._fingerprint(document, recurring)) for document in batch]
+                self._tally.changed += len(pending)
+                self._write_changed(pending, source_id=source_id, recurring=recurring)
+                self._progress(len(pending))
+        return self._report(removed=0, begin=begin)
+
+    def _index_source(self, source: Source) -> None:
+        with self._writer.batch():
+            source_id = self._writer.store.record_source(source)
+        n_failed = len(self._tally.failed)
+        seen: set[str] = set()
+        documents = self._documents(source, source_id, seen)
+        sample = list(islice(documents, _SAMPLE_DOCUMENTS))
+        recurring = recurring_lines(document.text for document in sample)
+        for batch in _batches(chain(sample, documents)):
+            self._write(batch, source_id=source_id, recurring=recurring)
+        missing = [doc_id for doc_id in self._writer.store.document_ids(source_id) if doc_id not in seen]
+        if len(self._tally.failed) > n_failed:
+            self._tally.kept += len(missing)
+        else:
+            self._tally.vanished += missing
+
+    def _documents(self, source: Source, source_id: int, seen: set[str]) -> Iterator[Document]:
+        """The documents of a source under the identifiers they have in this index."""
+        for found in _read_or_say(source):
+            if isinstance(found, Unread):
+                (self._tally.failed if found.failed else self._tally.skipped).append(found)
+                continue
+            doc_id = self._free_id(found.doc_id, source, source_id)
+            if doc_id is None or doc_id in seen:
+                self._tally.failed.append(Unread(f"{source.name}: {found.doc_id}", "another document has this id"))
+                continue
+            seen.add(doc_id)
+            yield replace(found, doc_id=doc_id)
+
+    def _free_id(self, doc_id: str, source: Source, source_id: int) -> str | None:
+        """The identifier itself, or under the name of its source where another source has it."""
+        path = Path(source.path)
+        parent = path.parent.name if path.name == doc_id else path.name
+        for candidate in (doc_id, f"{parent}/{doc_id}", f"{path.parent.as_posix()}/{doc_id}"):
+            stored = self._writer.store.find_document(candidate)
+            if stored is None or stored.source_id == source_id:
+                return candidate
+        return None
+
+    def _write(self, documents: Sequence[Document], *, source_id: int | None, recurring: frozenset[str]) -> None:
+        """Store those of the documents that are not stored as they are."""
+        pending = []
+        for document in documents:
+            fingerprint = self._fingerprint(document, recurring)
+            stored = self._writer.store.find_document(document.doc_id)
+            if stored and stored.fingerprint == fingerprint:
+                self._tally.unchanged += 1
+            else:
+                pending.append((document, fingerprint))
+                self._tally.added += stored is None
+                self._tally.changed += stored is not None
+        if pending:
+            self._write_changed(pending, source_id=source_id, recurring=recurring)
+        self._progress(len(documents))
+
+    def _write_changed(
+        self, pending: Sequence[tuple[Document, str]], *, source_id: int | None, recurring: frozenset[str]
+    ) -> None:
+        documents = [document for document, _ in pending]
+        cuts = cut_documents(documents, encoder=self._encoder, options=self._options, recurring=recurring)
+        sorted_out = [
+            sort_out(self._writer, document, cut.passages) for document, cut in zip(documents, cuts, strict=True)
+        ]
+        titles = [d.title for d, (new, _) in zip(documents, sorted_out, strict=True) for _ in new]
+        encoded = iter(encode_passages(titles, [p for new, _ in sorted_out for p in new], self._encoder))
+        with self._writer.batch():
+            for (document, fingerprint), cut, (new, kept) in zip(pending, cuts, sorted_out, strict=True):
+                self._writer.replace_document(
+                    document,
+                    [next(encoded) for _ in new],
+                    kept,
+                    fingerprint=fingerprint,
+                    source_id=source_id,
+                    left_out=cut.left_out,
+                )
+        self._tally.encoded += len(titles)
+
+    def _fingerprint(self, document: Document, recurring: frozenset[str]) -> str:
+        return document_fingerprint(document, encoder=self._encoder, options=self._options, recurring=recurring)
+
+    def _report(self, *, removed: int, begin: float) -> BuildReport:
+        tally = self._tally
+        return BuildReport(
+            added=tally.added,
+            changed=tally.changed,
+            removed=removed,
+            unchanged=tally.unchanged,
+            encoded=tally.encoded,
+            skipped=tuple(tally.skipped),
+            failed=tuple(tally.failed),
+            kept=tally.kept,
+            seconds=time.perf_counter() - begin,
+        )
+
+
+def _read_or_say(source: Source) -> Iterator[Document | Unread]:
+    """What a source gives; a source that is gone is a fault of its own and does not stop the others."""
+    try:
+        yield from read_source(source)
+    except SourceError as error:
+        yield Unread(source.name, str(error))
+
+
+def sort_out(
+    writer: IndexWriter, document: Document, passages: Sequence[Passage]
+) -> tuple[list[Passage], list[tuple[int, Passage]]]:
+    """Divide a document's passages into those to encode and those that stand in the index already."""
+    stored = writer.store.find_document(document.doc_id)
+    standing = writer.store.passages_of(stored.key) if stored else {}
+    new, kept = [], []
+    for passage in passages:
+        same = standing.get(passage_fingerprint(document.title, passage))
+        if same:
+            kept.append((same.pop(0), passage))
+        else:
+            new.append(passage)
+    return new, kept
+
+
+def _batches(documents: Iterable[Document]) -> Iterator[list[Document]]:
+    batch: list[Document] = []
+    n_characters = 0
+    for document in documents:
+        batch.append(document)
+        n_characters += len(document.text)
+        if n_characters >= _BATCH_CHARACTERS or len(batch) >= _BATCH_DOCUMENTS:
+            yield batch
+            batch, n_characters = [], 0
+    if batch:
+        yield batch
+
+
+def _storable(document: Document) -> Document:
+    """The document with what SQLite cannot hold (NUL, lone surrogates) replaced, character by character."""
+    clean = document.text.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return document if clean == document.text else replace(document, text=clean)

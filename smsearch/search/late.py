@@ -1,0 +1,75 @@
+"""Late interaction over static token vectors: every word of the query looks for its best match.
+
+After ColBERT (Khattab & Zaharia, SIGIR 2020), with one fixed vector per token and each query token
+weighted by how much it says: `late(q, p) = sum_t w_t max_{u in p} cos(t, u) / sum_t w_t`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smsearch.encoders.protocol import TokenEncoder
+from smsearch.index.tokens import TokenLists
+
+_BLOCK = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class QueryTokens:
+    """The tokens of a query.
+
+    Attributes:
+        vectors: `(n, dim)` float32, unit rows.
+        weights: `(n,)` float32, summing to 1.
+    """
+
+    vectors: NDArray[np.float32]
+    weights: NDArray[np.float32]
+
+    @classmethod
+    def from_query(cls, query: str, encoder: TokenEncoder) -> QueryTokens:
+        """Distinct tokens of a query; repeated ones weigh more."""
+        ids, counts = np.unique(encoder.token_ids([query])[0], return_counts=True)
+        weights = encoder.token_weights(ids) * counts.astype(np.float32)
+        telling = weights > 0
+        total = float(weights.sum()) or 1.0
+        return cls(encoder.token_vectors(ids[telling]), (weights[telling] / total).astype(np.float32))
+
+    def __len__(self) -> int:
+        return len(self.weights)
+
+
+def late_scores(query: QueryTokens, lists: TokenLists, encoder: TokenEncoder) -> NDArray[np.float32]:
+    """Late-interaction score in `[-1, 1]` of each row; `(n_rows,)` float32, 0 for rows without tokens."""
+    scores = np.zeros(len(lists), dtype=np.float32)
+    filled = np.flatnonzero(np.diff(lists.offsets))
+    if not len(query) or not len(filled):
+        return scores
+    distinct, places = _distinct(lists.ids)
+    similarities = best_matches(query, distinct, encoder)
+    starts = lists.offsets[:-1][filled]
+    for weight, row in zip(query.weights, similarities, strict=True):
+        scores[filled] += weight * np.maximum.reduceat(row[places], starts)
+    return scores
+
+
+def best_matches(query: QueryTokens, ids: NDArray[np.int32], encoder: TokenEncoder) -> NDArray[np.float32]:
+    """Cosines of the query's tokens with some tokens; `(len(query), len(ids))` float32."""
+    similarities = np.empty((len(query), len(ids)), dtype=np.float32)
+    for start in range(0, len(ids), _BLOCK):
+        block = encoder.token_vectors(ids[start : start + _BLOCK])
+        similarities[:, start : start + _BLOCK] = query.vectors @ block.T
+    return similarities
+
+
+def _distinct(ids: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Distinct ids, and for each id its place among them; by marking, which is faster than sorting."""
+    marked = np.zeros(int(ids.max()) + 1, dtype=np.bool_)
+    marked[ids] = True
+    distinct = np.flatnonzero(marked).astype(np.int32)
+    place = np.empty(len(marked), dtype=np.int32)
+    place[distinct] = np.arange(len(distinct), dtype=np.int32)
+    return distinct, place[ids]

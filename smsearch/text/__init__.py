@@ -1,0 +1,1 @@
+"""Floor 1: what a text is made of. Lines, boilerplate, comments, sentences, passages, words, language."""

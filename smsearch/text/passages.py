@@ -1,0 +1,272 @@
+"""Documents cut into the passages that are encoded and retrieved.
+
+Cuts fall at headings, then between paragraphs, then between sentences; only a sentence beyond the
+encoder's limit is cut inside. Every passage is an exact stretch of its document, and every
+character of a document that is not white space stands in a passage or in a left-out span.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from smsearch.records import UNKNOWN_LANG, Document, Passage, Section, Span
+from smsearch.text.boilerplate import find_boilerplate
+from smsearch.text.comments import find_comments
+from smsearch.text.language import detect_languages
+from smsearch.text.outline import Unit, heading_text, outline
+from smsearch.text.repeats import repeat_breaks
+from smsearch.text.sentences import split_long, split_sentences
+
+CountTokens = Callable[[Sequence[str]], Sequence[int]]
+
+_CONTEXT_CHARACTERS = 160
+_LANGUAGE_SAMPLE = 2000
+_SURE_LENGTH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class PassageLimits:
+    """How long passages are, in the encoder's tokens, their context not counted.
+
+    Attributes:
+        target: Packing stops here.
+        maximum: No passage is longer.
+    """
+
+    target: int = 128
+    maximum: int = 192
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A document cut into passages.
+
+    Attributes:
+        passages: The passages in order of their start.
+        left_out: The stretches that no passage holds, in order, with the reason of each.
+    """
+
+    passages: tuple[Passage, ...]
+    left_out: tuple[Span, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A stretch that is never cut: a paragraph, a sentence, or a part of an overlong sentence."""
+
+    start: int
+    end: int
+    n_tokens: int
+    sentences: tuple[tuple[int, int], ...]
+    starts_passage: bool = False
+    is_heading: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A section with its units, the sentences of each, and where passages have to start."""
+
+    section: Section
+    lang: str
+    units: list[Unit]
+    sentences: list[list[tuple[int, int]]]
+    breaks: frozenset[int]
+
+
+def split_passages(
+    documents: Sequence[Document],
+    *,
+    count_tokens: CountTokens,
+    limits: PassageLimits | None = None,
+    recurring: frozenset[str] = frozenset(),
+    keep_boilerplate: bool = False,
+) -> list[Cut]:
+    """Cut documents into passages, with comments told from posts and boilerplate left out.
+
+    Args:
+        documents: The documents.
+        count_tokens: Tokens of each text, as the encoder counts them.
+        limits: How long passages are.
+        recurring: Folded lines that recur across the source, to be left out.
+        keep_boilerplate: Whether boilerplate stays in the passages.
+    """
+    limits = limits or PassageLimits()
+    structures = [_structure(document, recurring, keep_boilerplate=keep_boilerplate) for document in documents]
+    parts = _parts(documents, structures)
+    flat = [
+        document.text[start:end]
+        for document, of_document in zip(documents, parts, strict=True)
+        for part in of_document
+        for sentences in part.sentences
+        for start, end in sentences
+    ]
+    counts = iter(count_tokens(flat))
+    cuts = []
+    for document, of_document, (_, left_out) in zip(documents, parts, structures, strict=True):
+        passages = []
+        for part in of_document:
+            passages += _pack_part(document.text, part, counts, count_tokens, limits)
+        cuts.append(Cut(tuple(passages), tuple(left_out)))
+    return _with_languages(cuts)
+
+
+def encoder_text(title: str, passage: Passage) -> str:
+    """The passage as the encoder sees it: under its title and heading, unless it holds them itself."""
+    beginning = passage.text[:_CONTEXT_CHARACTERS]
+    context = [line[:_CONTEXT_CHARACTERS] for line in (title, passage.heading) if line and line not in beginning]
+    return "\n".join([*dict.fromkeys(context), passage.text])
+
+
+def _structure(
+    document: Document, recurring: frozenset[str], *, keep_boilerplate: bool
+) -> tuple[list[Section], list[Span]]:
+    """Sections of a document, and what is left out of them."""
+    if document.sections:
+        sections, introductions = list(document.sections), []
+    else:
+        sections, introductions = find_comments(document.text)
+    boilerplate = [] if keep_boilerplate else find_boilerplate(document.text, recurring)
+    left_out = {span.start: span for span in [*boilerplate, *introductions]}
+    return sections, [left_out[start] for start in sorted(left_out)]
+
+
+def _parts(documents: Sequence[Document], structures: Sequence[tuple[list[Section], list[Span]]]) -> list[list[_Part]]:
+    samples = [
+        document.text[section.start : section.end][:_LANGUAGE_SAMPLE]
+        for document, (sections, _) in zip(documents, structures, strict=True)
+        for section in sections
+    ]
+    langs = iter(detect_languages(samples))
+    return [
+        _parts_of(document, sections, left_out, [next(langs) for _ in sections])
+        for document, (sections, left_out) in zip(documents, structures, strict=True)
+    ]
+
+
+def _parts_of(
+    document: Document, sections: Sequence[Section], left_out: Sequence[Span], langs: Sequence[str]
+) -> list[_Part]:
+    text = document.text
+    own_lang = document.lang if document.lang != UNKNOWN_LANG else langs[0]
+    parts = []
+    for section, detected in zip(sections, langs, strict=True):
+        lang = own_lang if detected == UNKNOWN_LANG else detected
+        if document.lang != UNKNOWN_LANG and section.kind == "post":
+            lang = document.lang
+        units = outline(text, section, left_out)
+        breaks = repeat_breaks([text[unit.start : unit.end] for unit in units])
+        sentences = [_sentences(text, unit, lang) for unit in units]
+        parts.append(_Part(section, lang, units, sentences, frozenset(breaks)))
+    return parts
+
+
+def _sentences(text: str, unit: Unit, lang: str) -> list[tuple[int, int]]:
+    if unit.is_heading:
+        return [(unit.start, unit.end)]
+    found = split_sentences(text[unit.start : unit.end], lang)
+    return [(unit.start + start, unit.start + end) for start, end in found]
+
+
+def _pack_part(
+    text: str, part: _Part, counts: Iterable[int], count_tokens: CountTokens, limits: PassageLimits
+) -> list[Passage]:
+    pieces = _pieces(text, part, counts, count_tokens, limits)
+    headings = [unit for unit in part.units if unit.is_heading]
+    starts = [unit.start for unit in headings]
+    passages = []
+    for group in _pack(text, pieces, limits):
+        start, end = group[0].start, group[-1].end
+        sentences = tuple((a - start, b - start) for piece in group for a, b in piece.sentences)
+        above = bisect_right(starts, start)
+        heading = heading_text(text[headings[above - 1].start : headings[above - 1].end]) if above else ""
+        passage = Passage(start, end, text[start:end], lang=part.lang, heading=heading, sentences=sentences)
+        passages.append(replace(passage, kind=part.section.kind, author=part.section.author))
+    return passages
+
+
+def _pieces(
+    text: str, part: _Part, counts: Iterable[int], count_tokens: CountTokens, limits: PassageLimits
+) -> list[_Piece]:
+    pieces: list[_Piece] = []
+    counter = iter(counts)
+    for i, (unit, sentences) in enumerate(zip(part.units, part.sentences, strict=True)):
+        n_tokens = [next(counter) for _ in sentences]
+        starts = unit.is_heading or i in part.breaks
+        if sum(n_tokens) <= limits.maximum:
+            whole = _Piece(unit.start, unit.end, sum(n_tokens), tuple(sentences), starts, unit.is_heading)
+            pieces.append(whole)
+            continue
+        for (start, end), n in zip(sentences, n_tokens, strict=True):
+            piece = _Piece(start, end, n, ((start, end),), starts)
+            pieces += [piece] if n <= limits.maximum else _cut_sentence(text, piece, count_tokens, limits)
+            starts = False
+    return pieces
+
+
+def _cut_sentence(text: str, piece: _Piece, count_tokens: CountTokens, limits: PassageLimits) -> list[_Piece]:
+    """An overlong sentence in parts of at most the maximum, cut where it hurts least."""
+    stretches = split_long(text, piece.start, piece.end)
+    counts = count_tokens([text[start:end] for start, end in stretches])
+    parts: list[_Piece] = []
+    for (start, end), n in zip(stretches, counts, strict=True):
+        last = parts[-1] if parts else None
+        if last and last.n_tokens + n <= limits.target:
+            parts[-1] = _Piece(last.start, end, last.n_tokens + n, ((last.start, end),), last.starts_passage)
+        else:
+            parts.append(_Piece(start, end, n, ((start, end),), piece.starts_passage and not parts))
+    return parts
+
+
+def _pack(text: str, pieces: Sequence[_Piece], limits: PassageLimits) -> list[list[_Piece]]:
+    groups: list[list[_Piece]] = []
+    total = 0
+    for piece in pieces:
+        if groups and _may_join(text, groups[-1], piece) and _fits(total, piece.n_tokens, limits):
+            groups[-1].append(piece)
+            total += piece.n_tokens
+            continue
+        groups.append([piece])
+        total = piece.n_tokens
+    return _without_crumbs(text, groups, limits)
+
+
+def _may_join(text: str, group: Sequence[_Piece], piece: _Piece) -> bool:
+    if text[group[-1].end : piece.start].strip():  # boilerplate stands between
+        return False
+    return not piece.starts_passage or all(before.is_heading for before in group)
+
+
+def _fits(total: int, n_tokens: int, limits: PassageLimits) -> bool:
+    joined = total + n_tokens
+    return joined <= limits.target or (total < limits.target // 2 and joined <= limits.maximum)
+
+
+def _without_crumbs(text: str, groups: list[list[_Piece]], limits: PassageLimits) -> list[list[_Piece]]:
+    """Join a last passage of a few words to the one before it."""
+    kept: list[list[_Piece]] = []
+    for group in groups:
+        size = sum(piece.n_tokens for piece in group)
+        if kept and size < limits.target // 4 and _may_join(text, kept[-1], group[0]):
+            if sum(piece.n_tokens for piece in kept[-1]) + size <= limits.maximum:
+                kept[-1] = kept[-1] + group
+                continue
+        kept.append(group)
+    return kept
+
+
+def _with_languages(cuts: Sequence[Cut]) -> list[Cut]:
+    """Give each passage its own language; short passages keep that of their section."""
+    texts = [passage.text for cut in cuts for passage in cut.passages]
+    langs = iter(detect_languages(texts))
+    result = []
+    for cut in cuts:
+        passages = [_with_language(passage, next(langs)) for passage in cut.passages]
+        result.append(replace(cut, passages=tuple(passages)))
+    return result
+
+
+def _with_language(passage: Passage, detected: str) -> Passage:
+    sure = len(passage.text) >= _SURE_LENGTH or passage.lang == UNKNOWN_LANG
+    return replace(passage, lang=detected) if sure and detected != UNKNOWN_LANG else passage

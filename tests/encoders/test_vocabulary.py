@@ -1,0 +1,246 @@
+from __future__ import annotations
+
+import json
+import os
+from functools import cache
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tokenizers import Tokenizer
+
+from smsearch.encoders import vocabulary as module
+from smsearch.encoders.derivation import derive_vocabulary
+from smsearch.encoders.vocabulary import FILE_NAME, Vocabulary, cache_folder, open_vocabulary
+
+ROOT = Path(__file__).parents[2]
+BUILTIN = ROOT / "smsearch" / "models" / "builtin" / "tokenizer.json"
+SMALL = {
+    "version": "1.0",
+    "truncation": None,
+    "padding": None,
+    "added_tokens": [],
+    "normalizer": {"type": "Lowercase"},
+    "pre_tokenizer": {"type": "WhitespaceSplit"},
+    "post_processor": None,
+    "decoder": None,
+    "model": {
+        "type": "BPE",
+        "dropout": None,
+        "unk_token": "?",
+        "continuing_subword_prefix": None,
+        "end_of_word_suffix": None,
+        "fuse_unk": False,
+        "byte_fallback": False,
+        "ignore_merges": False,
+        "vocab": {"?": 0, "a": 1, "b": 2, "c": 3, "bc": 4, "ab": 5, "abc": 6, "aa": 7},
+        "merges": [["b", "c"], ["a", "b"], ["a", "bc"], ["a", "a"]],
+    },
+}
+
+
+@cache
+def builtin() -> tuple[Vocabulary, Tokenizer]:
+    vocabulary = open_vocabulary(BUILTIN)
+    assert vocabulary is not None
+    return vocabulary, Tokenizer.from_file(str(BUILTIN))
+
+
+def mismatches(texts: list[str]) -> list[str]:
+    vocabulary, tokenizer = builtin()
+    expected = [encoding.ids for encoding in tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
+    return [text for text, ids in zip(texts, expected, strict=True) if vocabulary.cut(text) not in (ids, None)]
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    path = tmp_path / "model" / "tokenizer.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps(SMALL))
+    return path
+
+
+def test_lowest_rank_merges_first_and_the_leftmost_of_equals(small: Path) -> None:
+    vocabulary = open_vocabulary(small)
+    assert vocabulary is not None
+    assert vocabulary.cut("abc") == [6]  # b+c before a+b
+    assert vocabulary.cut("AB aaa") == [5, 7, 1]
+    assert vocabulary.cut("axxb") == [1, 0, 0, 2]  # every unknown character by itself
+    assert vocabulary.cut("") == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        " \t\n ",
+        "hej",
+        "  Hej,  på   DIG!  ",
+        "123abc 4½ ⅷ ²",
+        "a ,b , c",
+        "…",
+        "ﬁne ＡＢＣ ㍿",
+        "e\u0301t\u0301 \u0301x",
+        "İstanbul ẞ ΣΑΣ",
+        "สวัสดีครับ नमस्ते 한국어 \u1112\u1161\u11ab",
+        "👩‍👩‍👧‍👦 🫨 \U0001f9ff",
+        "a\0b \x1c\x85 \u200b\u2060 \ufeff",
+        "▁ a▁b _▁_",
+        "\u3099か\u3099 ﾞ ｶﾞ",
+        "مرحبا بالعالم שלום",
+        "x" * 1500,
+        "\ufffd \uffff \ue000 \U0010ffff",
+        "\u2028a\u2029b\u00a0c\u3000d\u1680e",
+    ],
+)
+def test_edges_are_cut_like_tokenizers(text: str) -> None:
+    vocabulary, tokenizer = builtin()
+    assert vocabulary.cut(text) == tokenizer.encode(text, add_special_tokens=False).ids
+
+
+def test_every_character_is_cut_like_tokenizers_alone_and_among_letters() -> None:
+    characters = [chr(point) for point in range(0x3000) if not 0xD800 <= point < 0xE000]
+    assert mismatches([f"{c} a{c}b {c}{c}" for c in characters]) == []
+
+
+def test_every_line_of_the_seeds_is_cut_like_tokenizers() -> None:
+    lines = [line for path in sorted(ROOT.glob("seeds/*.txt")) for line in path.read_text("utf-8").splitlines()]
+    assert len(lines) > 200
+    assert mismatches(lines) == []
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(max_size=60))
+def test_any_text_is_cut_like_tokenizers(text: str) -> None:
+    assert mismatches([text]) == []
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(alphabet="aAåÅ 12½,.▁-’é\u0301İß\t\u00a0ﬁか\u3099가\u11a8ไ", max_size=30))
+def test_texts_of_awkward_characters_are_cut_like_tokenizers(text: str) -> None:
+    assert mismatches([text]) == []
+
+
+@pytest.mark.skipif("SMSEARCH_EVAL" not in os.environ, reason="SMSEARCH_EVAL names no folder of evaluation sets")
+def test_evaluation_sets_are_cut_like_tokenizers() -> None:
+    folder = Path(os.environ["SMSEARCH_EVAL"])
+    texts = [
+        cell
+        for path in sorted(folder.glob("tatoeba/*.tsv"))
+        for line in path.read_text("utf-8").split("\n")
+        for cell in line.split("\t")
+    ]
+    for path in sorted(folder.glob("*/*.jsonl")):
+        rows = (json.loads(line) for line in path.read_text("utf-8").split("\n") if line)
+        texts += [value for row in rows for value in row.values() if isinstance(value, str)]
+    assert len(texts) > 100_000
+    assert mismatches(texts) == []
+
+
+def test_a_special_token_in_the_text_is_left_to_tokenizers() -> None:
+    vocabulary, _ = builtin()
+    assert vocabulary.cut("hvad er [UNK] her") is None
+    assert vocabulary.cut("hvad er [unk] her") is not None
+
+
+def test_it_is_derived_once_and_then_mapped(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_vocabulary(small)
+    assert small.with_name(FILE_NAME).is_file()
+    monkeypatch.setattr(module, "derive_vocabulary", lambda _: pytest.fail("derived again"))
+    vocabulary = open_vocabulary(small)
+    assert vocabulary is not None
+    assert vocabulary.cut("abc") == [6]
+
+
+def test_any_flipped_byte_is_found_and_mended(small: Path) -> None:
+    open_vocabulary(small)
+    path = small.with_name(FILE_NAME)
+    whole = path.read_bytes()
+    for place in (0, 25, 60, len(whole) // 2, len(whole) - 1):
+        damaged = bytearray(whole)
+        damaged[place] ^= 4
+        path.write_bytes(damaged)
+        vocabulary = open_vocabulary(small)
+        assert vocabulary is not None
+        assert vocabulary.cut("abc") == [6]
+        assert path.read_bytes() == whole
+
+
+@pytest.mark.parametrize("content", [b"", b"x", b"smsearch-vocabulary-1\n", b"\0" * 4096])
+def test_a_truncated_file_is_derived_anew(small: Path, content: bytes) -> None:
+    small.with_name(FILE_NAME).write_bytes(content)
+    vocabulary = open_vocabulary(small)
+    assert vocabulary is not None
+    assert vocabulary.cut("aa") == [7]
+
+
+def test_a_changed_tokenizer_makes_it_stale(small: Path) -> None:
+    open_vocabulary(small)
+    model = {**SMALL["model"], "merges": [["a", "b"], ["b", "c"], ["a", "bc"], ["a", "a"]]}  # type: ignore[dict-item]
+    small.write_text(json.dumps({**SMALL, "model": model}))
+    vocabulary = open_vocabulary(small)
+    assert vocabulary is not None
+    assert vocabulary.cut("abc") == [5, 3]
+
+
+def refuse_beside(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Root may write anywhere, so a read-only folder has to be played."""
+    import smsearch.files
+
+    write = smsearch.files.write_atomically
+
+    def refuse(path: Path, data: bytes) -> str:
+        if path.is_relative_to(folder):
+            raise PermissionError(13, "Permission denied", str(path))
+        return write(path, data)
+
+    monkeypatch.setattr(smsearch.files, "write_atomically", refuse)
+
+
+def test_beside_a_read_only_model_it_goes_to_the_users_cache(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "cache_folder", lambda: tmp_path / "cache" / "smsearch")
+    refuse_beside(monkeypatch, small.parent)
+    open_vocabulary(small)
+    assert not small.with_name(FILE_NAME).exists()
+    assert [path.name.endswith(FILE_NAME) for path in (tmp_path / "cache" / "smsearch").iterdir()] == [True]
+    monkeypatch.setattr(module, "derive_vocabulary", lambda _: pytest.fail("derived again"))
+    vocabulary = open_vocabulary(small)
+    assert vocabulary is not None
+    assert vocabulary.cut("abc") == [6]
+
+
+def test_nowhere_to_write_is_no_error(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "cache_folder", lambda: tmp_path / "cache")
+    refuse_beside(monkeypatch, tmp_path)
+    assert open_vocabulary(small) is None
+
+
+def test_the_cache_follows_the_users_setting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("os.name", "posix")
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert cache_folder() == tmp_path / "smsearch"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert cache_folder() == tmp_path / ".cache" / "smsearch"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"type": "Unigram"}, {"fuse_unk": True}, {"byte_fallback": True}, {"ignore_merges": True}, {"dropout": 0.1}],
+)
+def test_other_tokenizers_have_no_mapped_form(change: dict[str, object]) -> None:
+    model = {**SMALL["model"], **change}  # type: ignore[dict-item]
+    assert derive_vocabulary(json.dumps({**SMALL, "model": model}).encode()) is None
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b'{"model": 3}'])
+def test_a_damaged_tokenizer_has_none_either(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "tokenizer.json"
+    path.write_bytes(content)
+    assert open_vocabulary(path) is None
+    assert open_vocabulary(tmp_path / "missing.json") is None
