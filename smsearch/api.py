@@ -11,8 +11,7 @@ from threading import RLock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from smsearch.encoders import load_encoder
-from smsearch.encoders.protocol import Encoder
+from smsearch.encoders import Encoder, load_encoder
 from smsearch.errors import NotFoundError, QueryError, SourceError
 from smsearch.index.database import has_index
 from smsearch.index.reader import IndexReader
@@ -107,6 +106,19 @@ def build_index(
     index = Index(folder, encoder=encoder)
     index.report = report
     return index
+
+
+def count_files(sources: Sequence[PathLike]) -> int | None:
+    """How many files some sources hold, for a progress bar; None where that cannot be known beforehand.
+
+    Raises:
+        SourceError: If a source is not there.
+    """
+    from smsearch.sources import count_files as count  # noqa: PLC0415
+    from smsearch.sources import resolve_source  # noqa: PLC0415
+
+    counts = [count(resolve_source(os.fspath(each))) for each in sources]
+    return None if None in counts else sum(n for n in counts if n is not None)
 
 
 class Index:
@@ -205,7 +217,7 @@ class Index:
             QueryError: If the query is empty, or a filter makes no sense.
             EncoderError: If the encoder or the reranker cannot be loaded.
         """
-        from smsearch.search.searcher import Question  # noqa: PLC0415
+        from smsearch.search.question import Question  # noqa: PLC0415
 
         filters = Filters(
             langs=_as_tuple(langs, "langs"),

@@ -62,7 +62,8 @@ def ask(
 
     Example: smsearch ask "why say no to social media"
     """
-    from smsearch.api import load_encoder, open_index  # noqa: PLC0415
+    from smsearch.api import open_index  # noqa: PLC0415
+    from smsearch.encoders import load_encoder  # noqa: PLC0415
 
     if query is None and not sys.stdin.isatty():
         raise QueryError("no query was given; write one, or - to read one a line from standard input")

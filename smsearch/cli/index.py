@@ -57,12 +57,12 @@ def index(
 
     Example: smsearch index seeds
     """
-    from smsearch.api import build_index, count_documents, index_folder  # noqa: PLC0415
+    from smsearch.api import build_index, count_files, index_folder  # noqa: PLC0415
 
     folder = index_folder(index)
     with (
         kept_on_interrupt("interrupted; finished batches are kept, and the same command goes on from there"),
-        progress_bar("indexing", count_documents(paths)) as progress,
+        progress_bar("indexing", count_files(paths)) as progress,
     ):
         built = build_index(
             paths,

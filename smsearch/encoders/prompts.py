@@ -39,7 +39,7 @@ _FAMILIES: Final = (  # the first pattern found in the model's name decides
 )
 _QUERY_NAMES: Final = ("query", "retrieval.query", "search_query", "s2p_query", "web_search_query")
 _PASSAGE_NAMES: Final = ("document", "passage", "corpus", "retrieval.passage", "search_document")
-_BASE_MODEL = re.compile(r"^base_model:\s*(?:\n\s*-\s*)?(\S+)", re.MULTILINE)
+_BASE_MODEL = re.compile(r"^base_model:\s*(?:-\s+)?(\S+)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
@@ -18,6 +16,7 @@ from numpy.typing import NDArray
 
 from smsearch.encoders.hub import Backend, find_model
 from smsearch.encoders.prompts import Prompts, find_prompts
+from smsearch.encoders.quiet import quiet_loading
 from smsearch.encoders.table import unit_rows
 from smsearch.errors import EncoderError, MissingExtraError
 from smsearch.files import file_sha256
@@ -171,7 +170,7 @@ def _check_options(options: TransformerOptions) -> None:
 
 def _load(folder: Path, name: str, options: TransformerOptions, prompts: Prompts) -> SentenceTransformer:
     """Load from the disk alone; code and pickled weights that come with a model are refused."""
-    with _quiet():
+    with quiet_loading():
         from sentence_transformers import SentenceTransformer  # noqa: PLC0415  3.7 s and 400 MB
 
         try:
@@ -199,34 +198,3 @@ def _dimension(model: SentenceTransformer, name: str) -> int:
 def _digests(folder: Path) -> list[list[str]]:
     files = sorted(path for path in folder.rglob("*") if path.suffix in _DECIDING and path.is_file())
     return [[path.relative_to(folder).as_posix(), file_sha256(path)] for path in files]
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """No progress bars and no notices while a model is loaded; the user's settings come back."""
-    from huggingface_hub.utils.tqdm import (  # noqa: PLC0415  heavy
-        are_progress_bars_disabled,
-        disable_progress_bars,
-        enable_progress_bars,
-    )
-    from transformers.utils import logging as transformers_logging  # noqa: PLC0415  heavy
-
-    notices: Any = transformers_logging  # has no types
-
-    had_hub_bars, had_bars = not are_progress_bars_disabled(), notices.is_progress_bar_enabled()
-    verbosity = notices.get_verbosity()
-    library = logging.getLogger("sentence_transformers")
-    level = library.level
-    disable_progress_bars()
-    notices.disable_progress_bar()
-    notices.set_verbosity_error()
-    library.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        library.setLevel(level)
-        notices.set_verbosity(verbosity)
-        if had_bars:
-            notices.enable_progress_bar()
-        if had_hub_bars:
-            enable_progress_bars()

@@ -56,7 +56,7 @@ class LexicalIndex:
         terms = list(dict.fromkeys(form for forms in words for form in forms))
         if not terms:
             return np.empty(0, np.float32), np.empty(0, np.int64)
-        condition, values = "", []
+        condition, values = "", list[str]()
         if not filters.empty:
             sql, values = filter_sql(filters)
             condition = (

@@ -343,20 +343,18 @@ SELECT p.passage_id, p.document_key, p.start, p."end", p.kind, p.author, p.lang,
 
 
 def _as_document(row: tuple[Any, ...]) -> Document:
-    *plain, metadata, sections = row
-    return Document(
-        *plain,
-        metadata=json.loads(metadata),
-        sections=tuple(Section(*section) for section in json.loads(sections)),
-    )
+    doc_id, text, title, source, author, date, lang, metadata, packed = row
+    sections = tuple(Section(*section) for section in json.loads(packed))
+    return Document(doc_id, text, title, source, author, date, lang, json.loads(metadata), sections)
 
 
 def _as_passage(row: tuple[Any, ...], text: str) -> StoredPassage:
-    passage_id, _, start, end, kind, author, lang, heading, packed, *document, metadata, duplicates = row
+    passage_id, _, start, end, kind, author, lang, heading, packed, *known, duplicates = row
+    doc_id, title, source, doc_author, date, metadata = known
     triples = memoryview(packed).cast("i")
     sentences = tuple((triples[i], triples[i + 1]) for i in range(0, len(triples), 3))
     passage = Passage(start, end, text[start:end], kind, author, lang, heading, sentences)
-    return StoredPassage(passage_id, passage, *document, metadata=json.loads(metadata), duplicates=duplicates)
+    return StoredPassage(passage_id, passage, doc_id, title, source, doc_author, date, json.loads(metadata), duplicates)
 
 
 def _to_json(value: object) -> str:

@@ -118,9 +118,10 @@ class FaissIndex:
             self._index.train(rows)
         self._index.add(rows)
 
-    def serialized(self) -> memoryview:
+    def serialized(self) -> bytes:
         """The bytes of the index file."""
-        return memoryview(_faiss().serialize_index(self._index))
+        packed: NDArray[np.uint8] = _faiss().serialize_index(self._index)
+        return packed.tobytes()
 
     def search(
         self, queries: Vectors, k: int, *, admitted: NDArray[np.bool_] | None = None

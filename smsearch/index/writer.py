@@ -24,8 +24,8 @@ from smsearch.index.groups import Groups
 from smsearch.index.lexical import LexicalIndex
 from smsearch.index.recorded_encoder import EncoderRecord, read_record
 from smsearch.index.store import EncodedPassage, Store
-from smsearch.index.words import words_version
 from smsearch.records import Document, Passage, Span
+from smsearch.text.words import folding_version
 
 _MERGE_SHARE = 0.1
 _MERGE_LEAST = 2_000
@@ -138,7 +138,7 @@ class IndexWriter:
 
     def refresh_words(self) -> bool:
         """Fold all words again if they were folded by another version; returns whether it did."""
-        version = words_version()
+        version = folding_version()
         with self.batch():
             if self.store.get_meta("words") == version:
                 return False
@@ -167,7 +167,7 @@ def open_writer(folder: Path, *, encoder: EncoderRecord | None = None, timeout: 
     with ExitStack() as stack:
         stack.enter_context(writer_lock(folder, timeout=timeout))
         if encoder is not None and not has_index(folder):
-            create_database(folder, {"encoder": asdict(encoder), "words": words_version()})
+            create_database(folder, {"encoder": asdict(encoder), "words": folding_version()})
         store = Store(open_database(folder, writable=True))
         stack.callback(store.connection.close)
         writer = IndexWriter(folder, store, stack.pop_all())

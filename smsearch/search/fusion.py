@@ -1,47 +1,34 @@
-"""One score from the dense, the late and the lexical part of a hit.
+"""One score from the dense, the late and the lexical part of a candidate.
 
-The weights were chosen on XQuAD and SweFAQ by `benchmarks/quality.py`; its table says what the
+The weights were chosen on XQuAD and SweFAQ by `benchmarks/fusion.py`; its table says what the
 alternatives gave.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
+
+from smsearch.search.candidates import Candidates
 
 LATE_WEIGHT = 2.0
 LEXICAL_WEIGHT = 0.5
 
-Scores = NDArray[np.float32]
 
+def fuse(candidates: Candidates) -> NDArray[np.float32]:
+    """The scores that order the candidates; `(n,)` float32, higher is better.
 
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """The scores of some candidates, `(n,)` each.
-
-    Attributes:
-        dense: Cosine, in `[-1, 1]`; None where the mode does not ask for it.
-        lexical: BM25 divided by the most the query could reach, in `[0, 1]`.
-        late: In `[-1, 1]`; None where the encoder has no token vectors.
+    Where one part alone was asked for, it is the score. Else the score is the weighted mean of
+    cosine, late score and BM25, at most 1. BM25 is measured against what the query could reach,
+    not against the best passage: where passages share no words with the query (it is in another
+    language) it is near zero for all of them and changes nothing.
     """
-
-    dense: Scores | None
-    lexical: Scores
-    late: Scores | None
-
-
-def fuse(parts: Parts) -> Scores:
-    """Weighted mean of the parts; at most 1.
-
-    The lexical part is measured against what the query could reach, not against the best passage:
-    where no passage shares words with the query (it is in another language) it is near zero for
-    all and changes nothing.
-    """
-    total, weights = LEXICAL_WEIGHT * parts.lexical, LEXICAL_WEIGHT
-    if parts.dense is not None:
-        total, weights = total + parts.dense, weights + 1.0
-    if parts.late is not None:
-        total, weights = total + LATE_WEIGHT * parts.late, weights + LATE_WEIGHT
+    if candidates.dense is None:
+        return candidates.bm25
+    if candidates.late is None and not candidates.bound:
+        return candidates.dense
+    total = candidates.dense + LEXICAL_WEIGHT * candidates.bm25 / max(candidates.bound, 1e-9)
+    weights = 1 + LEXICAL_WEIGHT
+    if candidates.late is not None:
+        total, weights = total + LATE_WEIGHT * candidates.late, weights + LATE_WEIGHT
     return np.asarray(total / weights, dtype=np.float32)

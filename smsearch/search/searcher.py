@@ -1,4 +1,4 @@
-"""A query answered: candidates, their scores, the ranking, the hits."""
+"""A query answered: candidates ranked, hits chosen from the ranking."""
 
 from __future__ import annotations
 
@@ -8,70 +8,42 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from smsearch.encoders.protocol import Encoder, TokenEncoder
-from smsearch.errors import NotFoundError, QueryError
+from smsearch.encoders.protocol import Encoder
+from smsearch.errors import NotFoundError
 from smsearch.index.derived import encoded_passages
 from smsearch.index.reader import IndexReader
 from smsearch.index.store import StoredPassage
-from smsearch.records import Filters, Hit, Mode
-from smsearch.search.fusion import Parts, Scores, fuse
+from smsearch.records import Hit
+from smsearch.search.candidates import EXHAUSTIVE, Candidates, Scores, gather_candidates
+from smsearch.search.fusion import fuse
 from smsearch.search.highlighting import Highlighter
-from smsearch.search.late import QueryTokens, late_scores
-from smsearch.text.words import query_words
+from smsearch.search.question import Question
 
-MODES: tuple[Mode, ...] = ("hybrid", "dense", "lexical")
-
-_EXHAUSTIVE = 20_000  # so many passages are all scored by every part
 _DEPTH = 200
-_MOST_LANGS = 12
-_LONGEST_QUERY = 10_000
+_DEEPER = 8
+_RERANKED = 50
+_BLOCK = 32
 
-Rerank = Callable[[str, Sequence[str]], NDArray[np.float32]]
-Rows = NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What is asked, and for which hits.
-
-    Attributes:
-        query: The query.
-        k: How many hits, at least 1.
-        mode: Which retrieval orders them.
-        filters: Which passages may be hits.
-        per_document: Most hits of one document, or None.
-        min_score: Hits below are dropped, or None.
-    """
-
-    query: str
-    k: int = 10
-    mode: Mode = "hybrid"
-    filters: Filters = Filters()
-    per_document: int | None = None
-    min_score: float | None = None
-
-    def __post_init__(self) -> None:
-        if not self.query.strip():
-            raise QueryError("the query is empty; write what you are looking for")
-        if len(self.query) > _LONGEST_QUERY:
-            raise QueryError(f"the query has {len(self.query)} characters; at most {_LONGEST_QUERY} are read")
-        if self.k < 1:
-            raise QueryError(f"k is {self.k}; ask for at least 1 hit")
-        if self.mode not in MODES:
-            raise QueryError(f"there is no mode {self.mode!r}; choose from {', '.join(MODES)}")
-        if self.per_document is not None and self.per_document < 1:
-            raise QueryError(f"per_document is {self.per_document}; allow at least 1 hit of each document")
+Rerank = Callable[[str, Sequence[str]], Scores]
 
 
 @dataclass(frozen=True, slots=True)
 class _Ranking:
-    """Candidates, best first, and the parts of their scores."""
+    """Candidates, best first, and what orders them."""
 
-    rows: Rows
+    candidates: Candidates
     scores: Scores
-    dense: Scores | None
-    lexical: Scores
-    late: Scores | None
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """A place in the ranking, and the passage to show for it."""
+
+    place: int
+    stored: StoredPassage
 
 
 class Searcher:
@@ -92,184 +64,138 @@ class Searcher:
 
         Args:
             question: What is asked.
-            rerank: Scores (query, texts) anew; applied to the best candidates.
+            rerank: Gives texts new scores for a query; applied to the best 50 candidates (to `k`
+                where that is more).
         """
         with self._reader.snapshot():
             admitted = self._reader.admitted(question.filters)
-            depth = max(_DEPTH, 4 * question.k)
             n_admitted = int(np.count_nonzero(admitted))
+            depth = n_admitted if n_admitted <= EXHAUSTIVE else max(_DEPTH, 4 * question.k)
             while True:
-                ranking = self._rank(question, admitted, depth)
+                candidates = gather_candidates(
+                    self._reader, self._load_encoder, question, admitted=admitted, depth=depth
+                )
+                ranking = self._ranked(candidates, fuse(candidates))
                 if rerank is not None:
                     ranking = self._reranked(question, ranking, rerank)
                 chosen = self._choose(question, ranking)
-                if len(chosen) >= question.k or depth >= n_admitted or len(ranking.rows) < depth:
+                if len(chosen) >= question.k or len(ranking) < depth or depth >= n_admitted:
                     return self._hits(question, ranking, chosen)
-                depth *= 8
+                depth *= _DEEPER
 
     def similar_to(self, to: str | int, *, k: int) -> list[Hit]:
-        """Passages of other documents near a document or a passage, one of each document; score is the cosine.
+        """Passages of other documents near a document or a passage, one of each document.
+
+        Their score is the cosine with the passage, or with the mean of the document's passages.
 
         Raises:
             NotFoundError: If there is no such document or passage.
         """
         reader = self._reader
         with reader.snapshot():
-            ids = reader.store.passage_ids(to) if isinstance(to, str) else [to]
-            own = reader.store.read_passages(ids)
+            own = reader.store.read_passages(reader.store.passage_ids(to) if isinstance(to, str) else [to])
             if not own:
-                raise NotFoundError(
-                    f"there is no {'document' if isinstance(to, str) else 'passage'} {to!r} in the index"
-                )
+                what = "document" if isinstance(to, str) else "passage"
+                raise NotFoundError(f"there is no {what} {to!r} with text in the index {str(reader.folder)!r}")
             vectors, _ = encoded_passages(reader.store, np.array(sorted(own), np.int64), reader.encoder.dim)
-            mean = vectors.mean(axis=0)
+            mean = vectors.mean(axis=0, keepdims=True)
+            mean /= max(float(np.linalg.norm(mean)), 1e-9)
             question = Question(str(to), k, "dense", per_document=1)
             depth = max(_DEPTH, 4 * k)
             while True:
-                scores, rows = reader.vectors.search(mean[np.newaxis], depth, admitted=reader.alive)
-                cosines = scores[0] / max(float(np.linalg.norm(mean)), 1e-9)
-                ranking = self._ordered(_Ranking(rows[0], cosines, cosines, np.zeros_like(cosines), None))
+                scores, rows = reader.vectors.search(mean, depth, admitted=reader.alive)
+                candidates = Candidates(rows[0], scores[0], np.zeros_like(scores[0]), 0.0, None)
+                ranking = self._ranked(candidates, scores[0])
                 chosen = self._choose(question, ranking, without={stored.doc_id for stored in own.values()})
-                if len(chosen) >= k or len(rows[0]) < depth:
+                if len(chosen) >= k or len(ranking) < depth:
                     return self._hits(question, ranking, chosen)
-                depth *= 8
+                depth *= _DEEPER
 
-    # -- candidates and scores ----------------------------------------------------------------
-
-    def _rank(self, question: Question, admitted: NDArray[np.bool_], depth: int) -> _Ranking:
-        lexical_rows, bm25, bound = self._lexical(question, depth if len(admitted) > _EXHAUSTIVE else len(admitted))
-        if question.mode == "lexical":
-            return self._ordered(_Ranking(lexical_rows, bm25, None, bm25, None))
-        encoder = self._load_encoder()
-        vector = encoder.encode_queries([question.query])[0]
-        if question.mode == "dense":
-            scores, rows = self._reader.vectors.search(vector[np.newaxis], depth, admitted=admitted)
-            lexical = _spread(rows[0], lexical_rows, bm25)
-            return self._ordered(_Ranking(rows[0], scores[0], scores[0], lexical, None))
-        rows = self._candidates(vector, lexical_rows, admitted, depth)
-        dense = self._reader.vectors.scores(vector, rows)
-        lexical = _spread(rows, lexical_rows, bm25)
-        late = None
-        if isinstance(encoder, TokenEncoder):
-            tokens = QueryTokens.from_query(question.query, encoder)
-            late = late_scores(tokens, self._reader.token_lists(rows), encoder)
-        scores = fuse(Parts(dense, lexical / max(bound, 1e-9), late))
-        return self._ordered(_Ranking(rows, scores, dense, lexical, late))
-
-    def _candidates(self, vector: NDArray[np.float32], lexical: Rows, admitted: NDArray[np.bool_], depth: int) -> Rows:
-        """All admitted rows while they are few, else the best of both rankings; ascending."""
-        if np.count_nonzero(admitted) <= _EXHAUSTIVE:
-            return np.flatnonzero(admitted)
-        _, rows = self._reader.vectors.search(vector[np.newaxis], depth, admitted=admitted)
-        return np.union1d(rows[0], lexical)
-
-    def _lexical(self, question: Question, depth: int) -> tuple[Rows, Scores, float]:
-        if question.mode == "dense" or not depth:
-            return np.empty(0, np.int64), np.empty(0, np.float32), 0.0
-        words = query_words(question.query, self._reader.store.langs()[:_MOST_LANGS])
-        scores, ids = self._reader.lexical.search(words, depth, filters=question.filters)
-        return self._reader.rows_of(ids), scores, self._reader.lexical.upper_bound(words, len(self._reader))
-
-    def _ordered(self, ranking: _Ranking) -> _Ranking:
-        order = np.lexsort((self._reader.passage_ids[ranking.rows], -ranking.scores))
-        return _Ranking(
-            ranking.rows[order],
-            ranking.scores[order],
-            None if ranking.dense is None else ranking.dense[order],
-            ranking.lexical[order],
-            None if ranking.late is None else ranking.late[order],
-        )
+    def _ranked(self, candidates: Candidates, scores: Scores) -> _Ranking:
+        order = np.lexsort((self._reader.passage_ids[candidates.rows], -scores))
+        return _Ranking(candidates.take(order), scores[order])
 
     def _reranked(self, question: Question, ranking: _Ranking, rerank: Rerank) -> _Ranking:
-        n = max(question.k, _DEPTH // 4)
-        ids = self._reader.passage_ids[ranking.rows[:n]].tolist()
+        best = ranking.candidates.take(np.arange(min(max(question.k, _RERANKED), len(ranking))))
+        ids = self._reader.passage_ids[best.rows].tolist()
         stored = self._reader.store.read_passages(ids)
-        scores = rerank(question.query, [stored[passage_id].passage.text for passage_id in ids])
-        late = None if ranking.late is None else ranking.late[:n]
-        dense = None if ranking.dense is None else ranking.dense[:n]
-        return self._ordered(_Ranking(ranking.rows[:n], scores, dense, ranking.lexical[:n], late))
+        texts = [stored[passage_id].passage.text for passage_id in ids]
+        return self._ranked(best, rerank(question.query, texts))
 
-    # -- hits ---------------------------------------------------------------------------------
-
-    def _choose(
-        self, question: Question, ranking: _Ranking, *, without: Collection[str] = ()
-    ) -> list[tuple[int, StoredPassage]]:
-        """Places in the ranking of the hits, with the passage to show for each."""
-        chosen: list[tuple[int, StoredPassage]] = []
-        per_document: dict[str, int] = {}
-        block = max(2 * question.k, 32)
-        for start in range(0, len(ranking.rows), block):
-            for place, stored in self._shown(question, ranking, start, start + block):
-                if question.min_score is not None and ranking.scores[place] < question.min_score:
+    def _choose(self, question: Question, ranking: _Ranking, *, without: Collection[str] = ()) -> list[_Choice]:
+        """The hits: down the ranking until there are enough."""
+        chosen: list[_Choice] = []
+        n_hits: dict[str, int] = {}
+        for start in range(0, len(ranking), max(2 * question.k, _BLOCK)):
+            for choice in self._shown(question, ranking, start, start + max(2 * question.k, _BLOCK)):
+                if question.min_score is not None and ranking.scores[choice.place] < question.min_score:
                     return chosen
-                n_hits = per_document.get(stored.doc_id, 0)
-                if stored.doc_id in without or (question.per_document is not None and n_hits >= question.per_document):
+                doc_id = choice.stored.doc_id
+                full = question.per_document is not None and n_hits.get(doc_id, 0) >= question.per_document
+                if doc_id in without or full:
                     continue
-                per_document[stored.doc_id] = n_hits + 1
-                chosen.append((place, stored))
+                n_hits[doc_id] = n_hits.get(doc_id, 0) + 1
+                chosen.append(choice)
                 if len(chosen) == question.k:
                     return chosen
         return chosen
 
-    def _shown(self, question: Question, ranking: _Ranking, start: int, end: int) -> list[tuple[int, StoredPassage]]:
+    def _shown(self, question: Question, ranking: _Ranking, start: int, end: int) -> list[_Choice]:
         store = self._reader.store
-        ids = self._reader.passage_ids[ranking.rows[start:end]].tolist()
+        ids = self._reader.passage_ids[ranking.candidates.rows[start:end]].tolist()
         if not question.filters.empty:
             ids = [store.shown_for(passage_id, question.filters) for passage_id in ids]
         stored = store.read_passages(ids)
-        return [(start + i, stored[passage_id]) for i, passage_id in enumerate(ids)]
+        return [_Choice(place, stored[passage_id]) for place, passage_id in enumerate(ids, start)]
 
-    def _hits(self, question: Question, ranking: _Ranking, chosen: Sequence[tuple[int, StoredPassage]]) -> list[Hit]:
+    def _hits(self, question: Question, ranking: _Ranking, chosen: Sequence[_Choice]) -> list[Hit]:
         encoder = None if question.mode == "lexical" else self._load_encoder()
         highlighter = Highlighter(question.query, self._reader.store, encoder)
-        best = highlighter.best_sentences([stored for _, stored in chosen])
-        hits = []
-        for rank, ((place, stored), (start, end)) in enumerate(zip(chosen, best, strict=True), 1):
-            passage = stored.passage
-            sentence = passage.text[start:end]
-            first = passage.start + start
-            hits.append(
-                Hit(
-                    query=question.query,
-                    rank=rank,
-                    score=float(ranking.scores[place]),
-                    doc_id=stored.doc_id,
-                    passage_id=stored.passage_id,
-                    title=stored.title,
-                    source=stored.source,
-                    lang=passage.lang,
-                    kind=passage.kind,
-                    start=passage.start,
-                    end=passage.end,
-                    text=passage.text,
-                    sentence=sentence,
-                    sentence_start=first,
-                    sentence_end=passage.start + end,
-                    matches=tuple((first + a, first + b) for a, b in highlighter.matches(sentence, passage.lang)),
-                    dense=_part(ranking.dense, place),
-                    lexical=_part(ranking.lexical, place) or None,
-                    late=_part(ranking.late, place),
-                    author=passage.author or stored.author,
-                    date=stored.date,
-                    heading=passage.heading,
-                    duplicates=stored.duplicates,
-                    metadata=stored.metadata,
-                )
-            )
-        return hits
+        best = highlighter.best_sentences([choice.stored for choice in chosen])
+        return [
+            _as_hit(question, rank, ranking, choice, span, highlighter)
+            for rank, (choice, span) in enumerate(zip(chosen, best, strict=True), 1)
+        ]
 
 
-def _spread(rows: Rows, found: Rows, scores: Scores) -> Scores:
-    """Scores of some rows laid out over all candidates; 0 where there is none."""
-    spread = np.zeros(len(rows), dtype=np.float32)
-    if len(rows) and len(found):
-        order = np.argsort(rows, kind="stable")
-        places = np.searchsorted(rows[order], found)
-        known = places < len(rows)
-        known[known] = rows[order][places[known]] == found[known]
-        spread[order[places[known]]] = scores[known]
-    return spread
+def _as_hit(
+    question: Question,
+    rank: int,
+    ranking: _Ranking,
+    choice: _Choice,
+    sentence: tuple[int, int],
+    highlighter: Highlighter,
+) -> Hit:
+    stored, passage, parts = choice.stored, choice.stored.passage, ranking.candidates
+    text = passage.text[slice(*sentence)]
+    first = passage.start + sentence[0]
+    return Hit(
+        query=question.query,
+        rank=rank,
+        score=float(ranking.scores[choice.place]),
+        doc_id=stored.doc_id,
+        passage_id=stored.passage_id,
+        title=stored.title,
+        source=stored.source,
+        lang=passage.lang,
+        kind=passage.kind,
+        start=passage.start,
+        end=passage.end,
+        text=passage.text,
+        sentence=text,
+        sentence_start=first,
+        sentence_end=passage.start + sentence[1],
+        matches=tuple((first + start, first + end) for start, end in highlighter.matches(text, passage.lang)),
+        dense=_part(parts.dense, choice.place),
+        lexical=_part(parts.bm25, choice.place) or None,
+        late=_part(parts.late, choice.place),
+        author=passage.author or stored.author,
+        date=stored.date,
+        heading=passage.heading,
+        duplicates=stored.duplicates,
+        metadata=stored.metadata,
+    )
 
 
-def _part(scores: Scores | None, place: int) -> float | None:
+def _part(scores: NDArray[np.float32] | None, place: int) -> float | None:
     return None if scores is None else float(scores[place])

@@ -25,7 +25,7 @@ _BLOGGER_KINDS = ("#post", "#page", "#comment")
 _DRAFTS = ("{http://www.w3.org/2007/app}control", "{http://purl.org/atom/app#}control")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # entries that say the same are still two
 class _Entry:
     element: Element
     entry_id: str
@@ -39,12 +39,12 @@ def entries_to_documents(elements: Iterable[Element], *, doc_id: str) -> Iterato
     document of its own. Drafts, and the templates and settings that Blogger exports, are left out.
     """
     entries = [_entry(element, f"{doc_id}#{n}") for n, element in enumerate(elements, start=1)]
-    kept = {entry.entry_id: entry for entry in entries if _is_published(entry.element)}
-    replies: dict[str, list[_Entry]] = {}
-    for entry in kept.values():
-        replies.setdefault(_first_post(entry, kept), []).append(entry)
-    for entry_id, thread in replies.items():
-        post = kept[entry_id]
+    kept = [entry for entry in entries if _is_published(entry.element)]
+    by_id = {entry.entry_id: entry for entry in reversed(kept)}
+    threads: dict[_Entry, list[_Entry]] = {}
+    for entry in kept:
+        threads.setdefault(_first_post(entry, by_id), []).append(entry)
+    for post, thread in threads.items():
         yield _document(post, [entry for entry in thread if entry is not post])
 
 
@@ -53,16 +53,16 @@ def _entry(element: Element, fallback_id: str) -> _Entry:
     return _Entry(element, _text(element, "id") or fallback_id, None if reply is None else reply.get("ref"))
 
 
-def _first_post(entry: _Entry, kept: dict[str, _Entry]) -> str:
-    """Name of the entry at the top of a thread; a thread that is a ring has none, so each is its own."""
-    seen = {entry.entry_id}
+def _first_post(entry: _Entry, by_id: dict[str, _Entry]) -> _Entry:
+    """The entry at the top of a thread; a thread that is a ring has none, so each is its own."""
+    seen = {entry}
     top = entry
-    while top.reply_to is not None and top.reply_to in kept:
-        top = kept[top.reply_to]
-        if top.entry_id in seen:
-            return entry.entry_id
-        seen.add(top.entry_id)
-    return top.entry_id
+    while top.reply_to is not None and top.reply_to in by_id:
+        top = by_id[top.reply_to]
+        if top in seen:
+            return entry
+        seen.add(top)
+    return top
 
 
 def _is_published(element: Element) -> bool:
@@ -80,9 +80,7 @@ def _is_published(element: Element) -> bool:
 
 def _document(entry: _Entry, replies: list[_Entry]) -> Document:
     element = entry.element
-    post = Part(
-        _content(element), kind="post" if entry.reply_to is None else "comment", author=_author(element)
-    )
+    post = Part(_content(element), kind="post" if entry.reply_to is None else "comment", author=_author(element))
     text, sections = join_parts([post, *(_comment(reply.element) for reply in replies)])
     return new_document(
         entry.entry_id,
@@ -113,9 +111,7 @@ def _content_text(content: Element) -> str:
     if content.get("type", "text") == "xhtml":
         from xml.etree.ElementTree import tostring  # noqa: PLC0415  writes, does not parse
 
-        return html_to_text(
-            tostring(content, encoding="unicode").replace("<html:", "<").replace("</html:", "</")
-        )
+        return html_to_text(tostring(content, encoding="unicode").replace("<html:", "<").replace("</html:", "</"))
     text = content.text or ""
     return text.strip() if content.get("type", "text") in {"text", "text/plain"} else html_to_text(text)
 

@@ -21,8 +21,14 @@ _CONTROL = re.compile(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f]")
 _MAX_CONTROL_SHARE = 0.30
 # a few NUL bytes in UTF-8 text are damage; more of them, or any in bytes that are no text, mean binary
 _MAX_NUL_SHARE = 0.01
+# share of letters below U+0100 by which UTF-16 without a mark gives itself away
+_MIN_NUL_PAIRS = 0.60
 # one stray byte must not turn every other letter of an UTF-8 file into two wrong ones
 _MAX_STRAY_SHARE = 0.10
+# too short for a guess by letter frequencies
+_SHORT_BYTES = 256
+_MAX_ACCENTED_SHARE = 0.35
+_WESTERN_SIGNS = "‘’‚“”„–—…«»·•°§£€´\u00a0"
 _BOMS = (  # UTF-32 first: its little-endian mark begins with that of UTF-16
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -160,7 +166,7 @@ def _utf16_without_mark(sample: bytes) -> str | None:
     sample = sample[: len(sample) // 2 * 2]
     first, second = sample[::2].count(0), sample[1::2].count(0)
     fewer, more = sorted((first, second))
-    if not more or more < 0.1 * len(sample) / 2 or fewer > 0.02 * more:
+    if not more or more < _MIN_NUL_PAIRS * len(sample) / 2 or fewer > 0.02 * more:
         return None
     encoding = "utf-16-be" if first > second else "utf-16-le"
     try:
@@ -207,6 +213,15 @@ def _decodes(data: bytes, encoding: str) -> bool:
     return True
 
 
+def _looks_western(data: bytes) -> bool:
+    """Whether the bytes as Windows-1252 are words with an accented letter here and there."""
+    text = data.decode(_FALLBACK, errors="replace")
+    outside = [letter for letter in text if letter > "\x7f"]
+    letters = sum(1 for letter in text if letter.isalpha())
+    usual = all(letter.isalpha() or letter in _WESTERN_SIGNS for letter in outside)
+    return usual and len(outside) <= _MAX_ACCENTED_SHARE * letters
+
+
 def _guess(data: bytes) -> str:
     """The likeliest of the old eight-bit and East Asian encodings.
 
@@ -214,6 +229,8 @@ def _guess(data: bytes) -> str:
     """
     from charset_normalizer import from_bytes  # noqa: PLC0415  loaded only for old encodings
 
+    if len(data) <= _SHORT_BYTES and _looks_western(data):
+        return _FALLBACK
     guesses = list(from_bytes(data[:_BLOCK]))
     if not guesses:
         return _FALLBACK

@@ -52,9 +52,7 @@ def new_document(
         author=clean_line(author),
         date=iso,
         lang=tag,
-        metadata=_plain_values(
-            {**(metadata or {}), **{key: value for key, value in unclear.items() if value}}
-        ),
+        metadata=_plain_values({**(metadata or {}), **{key: value for key, value in unclear.items() if value}}),
         sections=sections,
     )
 

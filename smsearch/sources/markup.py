@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 from typing import Any
 
 _DROPPED = frozenset({"script", "style", "noscript", "template", "title", "meta", "svg", "iframe", "object"})
@@ -14,6 +15,7 @@ h2 h3 h4 h5 h6 head header hr list main nav ol p pre quote section summary table
 _BLOCKS = frozenset(_BLOCK_NAMES.split())
 _LINES = frozenset({"br", "item", "lb", "li", "option", "row", "tr"})
 _CELLS = frozenset({"cell", "td", "th"})
+_TAG = re.compile(r"<!--.*?-->|<[^<>]*>", re.DOTALL)
 _SPACES = re.compile(r"[ \t\r\n\f]+")
 _BLANKS = re.compile(r"[ \t\r\f]+")
 _AROUND_BREAK = re.compile(r" *\n *")
@@ -33,20 +35,22 @@ def html_to_text(html: str, *, keep_lines: bool = False) -> str:
     if "<" not in html and "&" not in html and keep_lines:
         return html.strip()
     tree = parse_html(html)
-    return "" if tree is None else tree_to_text(tree, keep_lines=keep_lines)
+    return _bare_words(html) if tree is None else tree_to_text(tree, keep_lines=keep_lines)
 
 
 def parse_html(html: str) -> Any:  # noqa: ANN401  lxml has no types
-    """The tree of some HTML, None when there is nothing in it; comments are left out."""
+    """The tree of some HTML without its comments; None when it is empty or too deeply nested."""
     from lxml import etree  # type: ignore[import-untyped]  # noqa: PLC0415  loaded for markup only
 
     if not html.strip():
         return None
     parser = etree.HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True)
     try:
-        return etree.fromstring(html.encode("utf-8", "replace"), parser)
+        tree = etree.fromstring(html.encode("utf-8", "replace"), parser)
     except etree.LxmlError:
         return None
+    # past a depth of 2048 the parser gives up and keeps nothing
+    return None if any(entry.level_name == "FATAL" for entry in parser.error_log) else tree
 
 
 def tree_to_text(tree: Any, *, keep_lines: bool = False) -> str:  # noqa: ANN401  lxml has no types
@@ -68,6 +72,11 @@ def tree_to_text(tree: Any, *, keep_lines: bool = False) -> str:  # noqa: ANN401
             pieces.append((_BLANKS if keep_lines or in_pre else _SPACES).sub(" ", text))
     text = _AROUND_BREAK.sub("\n", "".join(pieces))
     return _MANY_BREAKS.sub("\n\n", _BLANKS.sub(" ", text)).strip()
+
+
+def _bare_words(html: str) -> str:
+    """What is left of HTML without its tags, for HTML that makes no tree."""
+    return _SPACES.sub(" ", unescape(_TAG.sub(" ", html))).strip()
 
 
 def _edge(tag: str, *, starts: bool) -> str:

@@ -55,6 +55,14 @@ def resolve_source(argument: str, *, format: str | None = None, fields: Fields |
     return source
 
 
+def count_files(source: Source) -> int | None:
+    """How many files a folder or pattern holds, for a progress bar; None for anything else."""
+    path = Path(source.path)
+    if source.path == STDIN or (_exists(path) and not path.is_dir()):
+        return None
+    return sum(1 for _ in _files(source))
+
+
 def read_source(source: Source) -> Iterator[Document | Unread]:
     """The documents of a source, file by file in the order of their paths, and what gave none.
 
@@ -82,13 +90,9 @@ def _require_something(source: Source, argument: str) -> None:
     if _exists(Path(source.path)):
         return
     if not has_wildcard(argument):
-        raise SourceError(
-            f"there is no file or folder {argument!r}; check the name, or quote it if it is a pattern"
-        )
+        raise SourceError(f"there is no file or folder {argument!r}; check the name, or quote it if it is a pattern")
     if next(_files(source), None) is None:
-        raise SourceError(
-            f"no file matches the pattern {argument!r}; check it, hidden files are never matched"
-        )
+        raise SourceError(f"no file matches the pattern {argument!r}; check it, hidden files are never matched")
 
 
 def _exists(path: Path) -> bool:
@@ -114,9 +118,7 @@ def _files(source: Source) -> Iterator[tuple[Found, str]]:
     pattern, typed = _patterns(source)
     root = Path(pattern.folder)
     if not root.is_dir():
-        raise SourceError(
-            f"there is no folder {typed!r} for the pattern {source.name!r}; nothing was read from it"
-        )
+        raise SourceError(f"there is no folder {typed!r} for the pattern {source.name!r}; nothing was read from it")
     for found in walk_folder(root, admits_below=pattern.admits_below):
         if pattern.admits(found.relative):
             yield found, _joined(typed, found.relative)

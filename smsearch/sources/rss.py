@@ -31,10 +31,7 @@ def item_to_document(item: Element, *, fallback_id: str) -> Document | None:
     wordpress = _wordpress_fields(item)
     if wordpress is None:
         return _rss_document(item, fallback_id)
-    if (
-        wordpress.get("post_type", "post") not in _POST_TYPES
-        or wordpress.get("status", "publish") != "publish"
-    ):
+    if wordpress.get("post_type", "post") not in _POST_TYPES or wordpress.get("status", "publish") != "publish":
         return None
     post = Part(html_to_text(item.findtext(_CONTENT) or "", keep_lines=True))
     text, sections = join_parts([post, *_comments(item)])

@@ -100,9 +100,7 @@ def _delimiter(lines: TextIO) -> str:
         return ","
 
 
-def _csv_documents(
-    lines: Iterable[str], delimiter: str, *, doc_id: str, fields: Fields
-) -> Iterator[Document | Unread]:
+def _csv_documents(lines: Iterable[str], delimiter: str, *, doc_id: str, fields: Fields) -> Iterator[Document | Unread]:
     csv.field_size_limit(max(csv.field_size_limit(), _LARGEST_CELL))
     rows = csv.reader(lines, delimiter=delimiter)
     header = [name.strip() for name in next(rows, [])]
@@ -119,14 +117,10 @@ def _csv_documents(
 
 def _require_text_column(header: list[str], fields: Fields) -> None:
     if not any(name in header for name in _text_names(fields)):
-        raise ValueError(
-            f"no column {fields.text!r}, only {_listed(header)}; name the right one as text field"
-        )
+        raise ValueError(f"no column {fields.text!r}, only {_listed(header)}; name the right one as text field")
 
 
-def _row_document(
-    row: object, where: str, fallback_id: str, *, fields: Fields, file_id: str
-) -> Document | Unread:
+def _row_document(row: object, where: str, fallback_id: str, *, fields: Fields, file_id: str) -> Document | Unread:
     """One row as a document, or the reason why it is none."""
     if not isinstance(row, dict):
         return Unread(file_id, f"{where} is no object but {type(row).__name__}")

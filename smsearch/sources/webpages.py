@@ -60,12 +60,12 @@ def _extract(html: str) -> dict[str, Any]:
     logging.getLogger("trafilatura").addHandler(logging.NullHandler())
     dates = {"original_date": True, "extensive_search": False}
     try:
-        found = trafilatura.bare_extraction(
-            html, with_metadata=True, as_dict=True, date_extraction_params=dates
-        )
+        found = trafilatura.bare_extraction(html, with_metadata=True, date_extraction_params=dates)
     except Exception:  # noqa: BLE001  a page may break the extraction in any way; its words are still there
         return {}
-    return found if isinstance(found, dict) else {}
+    if found is None or isinstance(found, dict):
+        return found or {}
+    return found.as_dict()
 
 
 def _main_text(found: dict[str, Any]) -> tuple[str, str]:

@@ -124,7 +124,7 @@ def _structure(
 ) -> tuple[list[Section], list[Span]]:
     """Sections of a document, and what is left out of them."""
     if document.sections:
-        sections, introductions = list(document.sections), []
+        sections, introductions = list(document.sections), list[Span]()
     else:
         sections, introductions = find_comments(document.text)
     boilerplate = [] if keep_boilerplate else find_boilerplate(document.text, recurring)
@@ -207,7 +207,7 @@ def _pieces(
 
 def _cut_sentence(text: str, piece: _Piece, count_tokens: CountTokens, limits: PassageLimits) -> list[_Piece]:
     """An overlong sentence in parts of at most the maximum, cut where it hurts least."""
-    stretches = split_long(text, piece.start, piece.end)
+    stretches = split_long(text, piece.start, piece.end, longest=max(limits.target // 2, 1))
     counts = count_tokens([text[start:end] for start, end in stretches])
     parts: list[_Piece] = []
     for (start, end), n in zip(stretches, counts, strict=True):

