@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from smsearch.encoders import Encoder, load_encoder
-from smsearch.errors import NotFoundError, QueryError, SourceError
+from smsearch.errors import IndexStateError, NotFoundError, QueryError, SourceError
 from smsearch.index.database import has_index
 from smsearch.index.reader import IndexReader
 from smsearch.index.recorded_encoder import check_encoder, record_of
@@ -134,6 +134,7 @@ class Index:
         self.folder = folder
         self.report: BuildReport | None = None
         self._lock = RLock()
+        self._closed = False
         self._reader = IndexReader(folder)
         self._encoder = encoder
         if encoder is not None:
@@ -157,8 +158,10 @@ class Index:
             return isinstance(doc_id, str) and self._reader.store.find_document(doc_id) is not None
 
     def close(self) -> None:
-        """Let go of the files."""
-        self._reader.close()
+        """Let go of the files; nothing can be asked or changed after that."""
+        with self._lock:
+            self._closed = True
+            self._reader.close()
 
     # -- asking -------------------------------------------------------------------------------
 
@@ -229,6 +232,7 @@ class Index:
         )
         question = Question(query, k, mode, filters, per_document, min_score)
         with self._lock:
+            self._require_open()
             return Hits(query, self._searcher().search(question, rerank=_load_rerank(rerank)))
 
     def similar(self, to: str | int, k: int = 10) -> Hits:
@@ -411,13 +415,21 @@ class Index:
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
-        with self._lock, self._reader.snapshot():
-            yield
+        with self._lock:
+            self._require_open()
+            with self._reader.snapshot():
+                yield
 
     @contextmanager
     def _writing(self) -> Iterator[IndexWriter]:
-        with self._lock, open_writer(self.folder) as writer:
-            yield writer
+        with self._lock:
+            self._require_open()
+            with open_writer(self.folder) as writer:
+                yield writer
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise IndexStateError(f"the index {str(self.folder)!r} was closed; open it again with `open_index`")
 
 
 def _as_tuple(values: Sequence[str] | None, name: str) -> tuple[str, ...] | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
 import typer
 
@@ -25,20 +27,25 @@ def export(
     """
     from smsearch.api import open_index  # noqa: PLC0415
 
-    with open_index(index) as opened:
+    with open_index(index) as opened, _file_to_write(vectors) as file:
         ids = []
         for record in opened.passages():
             ids.append(record["passage_id"])
             say_json(record)
-        if vectors is not None:
-            _write_vectors(vectors, opened.vectors(ids))
+        if file is not None:
+            import numpy as np  # noqa: PLC0415
+
+            np.save(file, opened.vectors(ids), allow_pickle=False)
 
 
-def _write_vectors(path: Path, rows: object) -> None:
-    import numpy as np  # noqa: PLC0415
-
+@contextmanager
+def _file_to_write(path: Path | None) -> Iterator[BinaryIO | None]:
+    """The file, opened before anything is printed, or None."""
+    if path is None:
+        yield None
+        return
     try:
         with path.open("wb") as file:
-            np.save(file, np.asarray(rows), allow_pickle=False)
+            yield file
     except OSError as error:
         raise InputError(f"cannot write {str(path)!r} ({error.strerror}); name another file") from None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from smsearch.records import BuildReport, Hit, Unread
 
@@ -25,13 +26,24 @@ class Interrupted(Exception):  # noqa: N818  not a fault
     """The user pressed Ctrl-C; the message says what was kept."""
 
 
+class ClosedPipe(Exception):  # noqa: N818  not a fault
+    """Whoever read standard output has had enough; click and rich would exit with code 1."""
+
+
+def tolerate_encodings() -> None:
+    """Let characters that the terminal or the pipe cannot carry become `?`, on the way in and out."""
+    for stream in (sys.stdin, sys.stdout):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
 @contextmanager
 def silence_closed_pipe() -> Iterator[None]:
     """Let `| head` end the command without an error."""
     try:
         yield
         sys.stdout.flush()
-    except BrokenPipeError:
+    except (BrokenPipeError, ClosedPipe):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
 
@@ -54,13 +66,13 @@ def printable(text: str) -> str:
 
 def say(text: str = "", *, err: bool = False) -> None:
     """Print a line."""
-    stream = sys.stderr if err else sys.stdout
-    stream.write(printable(text) + "\n")
+    _write(sys.stderr if err else sys.stdout, printable(text) + "\n")
 
 
 def say_json(value: object) -> None:
     """Print a JSON value on one line; control characters are escaped by JSON itself."""
-    sys.stdout.write(_escape_c1(json.dumps(value, ensure_ascii=False)) + "\n")
+    ascii_only = not (sys.stdout.encoding or "utf-8").lower().startswith("utf")
+    _write(sys.stdout, _escape_c1(json.dumps(value, ensure_ascii=ascii_only)) + "\n")
 
 
 def say_report(report: BuildReport, folder: str) -> None:
@@ -90,6 +102,13 @@ def say_hits(hits: Iterable[Hit], *, as_json: bool, as_jsonl: bool, full: bool =
         _say_for_people(list(hits), full=full)
 
 
+def _write(stream: TextIO, text: str) -> None:
+    try:
+        stream.write(text)
+    except BrokenPipeError:
+        raise ClosedPipe from None
+
+
 def _say_unread(unread: Sequence[Unread]) -> None:
     for each in unread[:_MOST_NAMED]:
         say(f"  {each.name}: {each.reason}", err=True)
@@ -105,7 +124,11 @@ def _say_for_people(hits: Sequence[Hit], *, full: bool) -> None:
     from rich.padding import Padding  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False, soft_wrap=False)
+    class Page(Console):
+        def on_broken_pipe(self) -> None:
+            raise ClosedPipe
+
+    console = Page(file=sys.stdout, highlight=False, markup=False, emoji=False, soft_wrap=False)
     limit = None if full else _EXCERPT_LINES * max(console.width - _INDENT, 20)
     for hit in hits:
         head = Text(no_wrap=True, overflow="ellipsis")

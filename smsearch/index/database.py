@@ -197,10 +197,10 @@ def transaction(connection: Connection, *, write: bool) -> Iterator[None]:
     connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
     try:
         yield
+        connection.execute("COMMIT")
     except BaseException:
         connection.rollback()
         raise
-    connection.execute("COMMIT")
 
 
 def integrity_faults(connection: Connection) -> list[str]:
@@ -222,22 +222,25 @@ def _connect(path: Path, mode: str) -> Connection:
         isolation_level=None,
         check_same_thread=False,
     )
-    connection.execute("PRAGMA trusted_schema = OFF")
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA temp_store = MEMORY")
+    try:
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA temp_store = MEMORY")
+        connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
 def _connect_reader(path: Path) -> Connection:
     try:
-        connection = _connect(path, "ro")
-        connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
+        return _connect(path, "ro")
     except sqlite3.OperationalError:
         if path.with_name(path.name + "-wal").exists():
             raise
         return _connect(path, "ro&immutable=1")
-    return connection
 
 
 def _check_format(connection: Connection, folder: Path) -> None:

@@ -8,6 +8,7 @@ missing, damaged or not ours is made again from SQLite, without encoding anythin
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,9 +54,9 @@ def open_derived(folder: Path, store: Store) -> Derived | None:
         return None
     try:
         vectors = FaissIndex.open(folder / recorded["files"]["vectors"]["name"])
-    except RuntimeError:
+        passage_ids, tokens = _read_tokens(folder / recorded["files"]["tokens"]["name"], recorded["rows"])
+    except (RuntimeError, OSError):  # a writer may sweep them just now
         return None
-    passage_ids, tokens = _read_tokens(folder / recorded["files"]["tokens"]["name"], recorded)
     return Derived(passage_ids, vectors, tokens)
 
 
@@ -103,13 +104,14 @@ def write_derived(folder: Path, store: Store, derived: Derived) -> None:
 
 
 def sweep_derived(folder: Path, store: Store) -> None:
-    """Delete derived files of earlier generations."""
+    """Delete derived files of earlier generations; those that cannot be deleted yet stay until the next time."""
     recorded = store.get_meta(_META)
     names = {part["name"] for part in recorded["files"].values()} if recorded else set()
     for pattern in ("vectors-*.faiss", "tokens-*.bin", ".vectors-*", ".tokens-*"):
         for path in folder.glob(pattern):
             if path.name not in names:
-                path.unlink(missing_ok=True)
+                with suppress(OSError):  # Windows keeps files that a reader has open
+                    path.unlink()
 
 
 def encoded_passages(store: Store, passage_ids: NDArray[np.int64], dim: int) -> tuple[NDArray[np.float32], TokenLists]:
@@ -146,8 +148,7 @@ def _fault(folder: Path, part: dict[str, Any]) -> str | None:
         return f"{str(path)!r} cannot be read ({error.strerror})"
 
 
-def _read_tokens(path: Path, recorded: dict[str, Any]) -> tuple[NDArray[np.int64], TokenLists]:
-    n = recorded["rows"]
-    data = np.memmap(path, dtype=np.uint8, mode="r") if recorded["files"]["tokens"]["bytes"] else np.empty(0, np.uint8)
+def _read_tokens(path: Path, n: int) -> tuple[NDArray[np.int64], TokenLists]:
+    data = np.memmap(path, dtype=np.uint8, mode="r")
     wide = data[: 8 * (2 * n + 1)].view(np.int64)
     return wide[:n], TokenLists(wide[n:], data[8 * (2 * n + 1) :].view(np.int32))

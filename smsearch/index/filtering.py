@@ -9,7 +9,7 @@ from smsearch.records import Filters
 
 KINDS = ("post", "comment")
 
-_DATE = re.compile(r"\d{4}(?:-\d{2}(?:-\d{2}(?:T[0-9:.+Z-]+)?)?)?")
+_DATE = re.compile(r"[0-9]{4}(?:-(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12][0-9]|3[01])(?:T[0-9:.+Z-]+)?)?)?")
 _AFTER_ALL = "\uffff"  # sorts after every continuation of a date
 
 
@@ -17,13 +17,13 @@ def filter_sql(filters: Filters) -> tuple[str, list[str]]:
     """A condition on passages `p` joined with documents `d`, and its values.
 
     Raises:
-        QueryError: If a date, a kind or a metadata condition makes no sense.
+        QueryError: If a date or a kind makes no sense.
     """
     conditions = ["1"]
     values: list[str] = []
     if filters.langs is not None:
-        conditions.append(_any("(p.lang = ? OR p.lang LIKE ? || '-%')", len(filters.langs)))
-        values += [value for lang in filters.langs for value in (lang, lang)]
+        conditions.append(_any("INSTR(p.lang || '-', ? || '-') = 1", len(filters.langs)))
+        values += filters.langs
     if filters.kinds is not None:
         conditions.append(_any("p.kind = ?", len(filters.kinds)))
         values += [_checked_kind(kind) for kind in filters.kinds]

@@ -12,6 +12,8 @@ from smsearch.index.store import EncodedPassage, Store
 from smsearch.index.words import passage_words
 from smsearch.text.repeats import exact_key, is_repeat, near_keys, shingles
 
+_MOST_COMPARED = 20  # keeps texts made from one template from being compared each with each
+
 
 class Groups:
     """Adds passages to groups and takes them out, keeping what is derived in step."""
@@ -63,7 +65,7 @@ class Groups:
         marks = ", ".join("?" * (len(near) + 1))
         rows = self._store.connection.execute(
             f"SELECT passage_id, MAX(key = ?) FROM repeats WHERE key IN ({marks}) "
-            "GROUP BY passage_id ORDER BY 2 DESC, passage_id",
+            f"GROUP BY passage_id ORDER BY 2 DESC, COUNT(*) DESC, passage_id LIMIT {_MOST_COMPARED}",
             (exact, exact, *near),
         ).fetchall()
         for passage_id, is_exact in rows:

@@ -73,7 +73,7 @@ class LexicalIndex:
         return np.array([row[1] for row in rows], dtype=np.float32), ids
 
     def upper_bound(self, words: Sequence[Sequence[str]], n_passages: int) -> float:
-        """The BM25 no passage can reach: each word found in its rarest form, as often as you like."""
+        """The BM25 no passage can reach that holds each word in one form: its rarest, as often as you like."""
         return sum((_K1 + 1) * self._rarest(forms, n_passages) for forms in words)
 
     def _rarest(self, forms: Sequence[str], n_passages: int) -> float:

@@ -209,8 +209,8 @@ class Store:
     def move_passage(self, passage_id: int, passage: Passage) -> None:
         """Give an unchanged passage its new place in its document."""
         self.connection.execute(
-            'UPDATE passages SET start = ?, "end" = ?, author = ? WHERE passage_id = ?',
-            (passage.start, passage.end, passage.author, passage_id),
+            'UPDATE passages SET start = ?, "end" = ?, author = ?, heading = ? WHERE passage_id = ?',
+            (passage.start, passage.end, passage.author, passage.heading, passage_id),
         )
 
     def delete_passage(self, passage_id: int) -> None:

@@ -38,7 +38,7 @@ class VectorIndex(Protocol):
 
         Returns:
             Scores and rows, both `(n_queries, min(k, n))` where n rows are admitted; best first,
-            ties by row.
+            ties by row. Which rows are taken of those that share the last score is not said.
         """
 
     def scores(self, query: Vectors, rows: Rows) -> NDArray[np.float32]:

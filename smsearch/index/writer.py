@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from smsearch.errors import IndexStateError
 from smsearch.files import writer_lock
 from smsearch.index.database import (
     create_database,
@@ -40,6 +41,7 @@ class IndexWriter:
         self.store = store
         self._resources = resources
         self._in_batch = False
+        self._is_unswept = False
         self._groups = Groups(store, LexicalIndex(store.connection))
 
     def __enter__(self) -> Self:
@@ -71,6 +73,9 @@ class IndexWriter:
                 yield
             finally:
                 self._in_batch = False
+        if self._is_unswept:
+            sweep_derived(self.folder, self.store)
+            self._is_unswept = False
 
     def replace_document(
         self,
@@ -133,7 +138,7 @@ class IndexWriter:
                 return False
             with self.batch():
                 write_derived(self.folder, self.store, make_derived(self.store, self.encoder.dim))
-            sweep_derived(self.folder, self.store)
+                self._is_unswept = True  # until the outermost batch is kept: readers still need the old files
         return True
 
     def refresh_words(self) -> bool:
@@ -165,9 +170,11 @@ def open_writer(folder: Path, *, encoder: EncoderRecord | None = None, timeout: 
     else:
         make_folder(folder)
     with ExitStack() as stack:
-        stack.enter_context(writer_lock(folder, timeout=timeout))
+        with _translated_os_errors(folder):
+            stack.enter_context(writer_lock(folder, timeout=timeout))
         if encoder is not None and not has_index(folder):
-            create_database(folder, {"encoder": asdict(encoder), "words": folding_version()})
+            with _translated_os_errors(folder):
+                create_database(folder, {"encoder": asdict(encoder), "words": folding_version()})
         store = Store(open_database(folder, writable=True))
         stack.callback(store.connection.close)
         writer = IndexWriter(folder, store, stack.pop_all())
@@ -177,3 +184,13 @@ def open_writer(folder: Path, *, encoder: EncoderRecord | None = None, timeout: 
         writer.close()
         raise
     return writer
+
+
+@contextmanager
+def _translated_os_errors(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise IndexStateError(
+            f"cannot write to the index {str(folder)!r} ({error.strerror}); name another with --index"
+        ) from None

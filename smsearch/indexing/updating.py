@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from pathlib import Path
+from typing import TypeVar
 
 from smsearch.encoders.protocol import Encoder
 from smsearch.errors import ShrinkError, SourceError
@@ -29,6 +30,9 @@ _BATCH_CHARACTERS = 1_000_000
 _BATCH_DOCUMENTS = 1_000
 _SAMPLE_DOCUMENTS = 1_000
 _MOST_VANISHING = 0.5
+_STRINGS = ("doc_id", "text", "title", "source", "author", "date", "lang")
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -271,6 +275,21 @@ def _batches(documents: Iterable[Document]) -> Iterator[list[Document]]:
 
 
 def _storable(document: Document) -> Document:
-    """The document with what SQLite cannot hold (NUL, lone surrogates) replaced, character by character."""
-    clean = document.text.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return document if clean == document.text else replace(document, text=clean)
+    """The document with what SQLite cannot hold replaced, wherever it stands.
+
+    Raises:
+        SourceError: If it has no identifier.
+    """
+    if not document.doc_id.strip():
+        raise SourceError(f"the document {document.text[:40]!r} has no doc_id; give it one")
+    metadata = {_clean(key): _clean(value) for key, value in document.metadata.items()}
+    sections = tuple(replace(section, author=_clean(section.author)) for section in document.sections)
+    named = {name: _clean(getattr(document, name)) for name in _STRINGS}
+    return replace(document, **named, metadata=metadata, sections=sections)
+
+
+def _clean(value: T) -> T:
+    """A value as it is, but in strings NUL and lone surrogates become U+FFFD, character by character."""
+    if not isinstance(value, str):
+        return value
+    return value.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # type: ignore[return-value]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from smsearch.search.candidates import Candidates
 
 LATE_WEIGHT = 2.0
-LEXICAL_WEIGHT = 0.5
+LEXICAL_WEIGHT = 2.0
 
 
 def fuse(candidates: Candidates) -> NDArray[np.float32]:

@@ -23,6 +23,7 @@ _DEPTH = 200
 _DEEPER = 8
 _RERANKED = 50
 _BLOCK = 32
+_LAST_ID = 2**63 - 1  # SQLite counts no further
 
 Rerank = Callable[[str, Sequence[str]], Scores]
 
@@ -93,7 +94,8 @@ class Searcher:
         """
         reader = self._reader
         with reader.snapshot():
-            own = reader.store.read_passages(reader.store.passage_ids(to) if isinstance(to, str) else [to])
+            ids = reader.store.passage_ids(to) if isinstance(to, str) else [to] if 0 < to <= _LAST_ID else []
+            own = reader.store.read_passages(ids)
             if not own:
                 what = "document" if isinstance(to, str) else "passage"
                 raise NotFoundError(f"there is no {what} {to!r} with text in the index {str(reader.folder)!r}")

@@ -31,13 +31,15 @@ _COMMENT_FORM = (
     r"dodaj komentarz|anuluj pisanie odpowiedzi|prześlij komentarz",
     r"(?:добавить|оставить|отправить) комментарий|отменить ответ",
     r"yorum (?:yapın|gönder)|bir (?:cevap|yanıt) yazın",
-    r"コメントを(?:残す|投稿|書く)|コメントをキャンセル|发表(?:评论|回复)|取消回复|發表(?:迴響|留言)|댓글 남기기|답글 취소",
+    r"コメントを(?:残す|投稿|書く)|コメントをキャンセル|发表(?:评论|回复)|取消回复|發表(?:迴響|留言)",
+    r"댓글 남기기|답글 취소",
     # logging in
     r"fill in your details below or click an icon to log in:?",
     r"fyll i dina uppgifter nedan eller klicka på en ikon för att logga in:?",
     r"udfyld dine oplysninger nedenfor eller klik på et ikon for at logge ind:?",
     r"trage deine daten unten ein oder klicke ein icon um dich einzuloggen:?",
-    r"(?:wordpress\.com|google\+?|twitter|facebook|gravatar|x)[ -](?:logo|photo|picture|bild|foto|logga|logotyp|billede)",
+    r"(?:wordpress\.com|google\+?|twitter|facebook|gravatar|x)[ -]"
+    r"(?:logo|photo|picture|bild|foto|logga|logotyp|billede)",
     r"you are commenting using your .{1,60}account\..{0,60}",
     r"du kommenterar med ditt .{1,60}konto\..{0,60}",
     r"du kommenterer med din .{1,60}konto\..{0,60}",
@@ -123,6 +125,7 @@ def find_boilerplate(text: str, recurring: frozenset[str] = frozenset()) -> list
     """
     found: list[Span] = []
     pending: Line | None = None
+    is_in_form = False
     for line in iter_lines(text):
         if not line.text:
             continue
@@ -131,14 +134,14 @@ def find_boilerplate(text: str, recurring: frozenset[str] = frozenset()) -> list
             if pending and reason == "comment form":
                 found.append(Span(pending.start, pending.end, reason))
             found.append(Span(line.start, line.end, reason))
-            pending = None
+            pending, is_in_form = None, reason == "comment form"
         elif _is_ornament(line.text):
-            if found and found[-1].reason == "comment form" and not text[found[-1].end : line.start].strip():
+            if is_in_form:
                 found.append(Span(line.start, line.end, "comment form"))
             else:
                 pending = line
         else:
-            pending = None
+            pending, is_in_form = None, False
     return found
 
 

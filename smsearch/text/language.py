@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 
 from smsearch.records import UNKNOWN_LANG
 
@@ -127,7 +127,12 @@ def _subtag(subtag: str) -> str:
 
 
 def _detect(text: str) -> str:
-    seen = _ADDRESS.sub(" ", text[:_CLEANED]).strip()[:_LOOKED_AT]
+    return _detect_seen(_ADDRESS.sub(" ", text[:_CLEANED]).strip()[:_LOOKED_AT])
+
+
+@lru_cache(maxsize=4096)
+def _detect_seen(seen: str) -> str:
+    """The language of what is looked at; a section and its first passage often start alike."""
     if sum(map(str.isalpha, seen)) < _FEWEST_LETTERS:
         return UNKNOWN_LANG
     return _by_script(seen) or _by_model(seen)

@@ -56,5 +56,15 @@ def fold_line(text: str) -> str:
 
 def fold_letters(text: str) -> str:
     """Letters, marks and digits alone, casefolded: the form under which two texts are the same text."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return "".join(char for char in folded if unicodedata.category(char)[0] in "LMN")
+    return unicodedata.normalize("NFKC", text).casefold().translate(_LETTERS)
+
+
+class _Letters(dict[int, int | None]):
+    """For `str.translate`: keeps letters, marks and digits; each character is looked up once."""
+
+    def __missing__(self, code: int) -> int | None:
+        self[code] = code if unicodedata.category(chr(code))[0] in "LMN" else None
+        return self[code]
+
+
+_LETTERS = _Letters()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -43,7 +44,9 @@ def outline(text: str, section: Section, left_out: Sequence[Span]) -> list[Unit]
         section: The stretch of it to read.
         left_out: Whole lines that belong to no paragraph, in order.
     """
-    excluded = {span.start for span in left_out}
+    first = bisect_left(left_out, section.start, key=_start_of)
+    last = bisect_left(left_out, section.end, key=_start_of)
+    excluded = {span.start for span in left_out[first:last]}
     units = []
     for block in _blocks(text, section, excluded):
         if _is_wrapped(block):
@@ -51,6 +54,10 @@ def outline(text: str, section: Section, left_out: Sequence[Span]) -> list[Unit]
         else:
             units += [Unit(line.start, line.end) for line in block]
     return [_marked(text, unit, below) for unit, below in zip_longest(units, units[1:])]
+
+
+def _start_of(span: Span) -> int:
+    return span.start
 
 
 def heading_text(line: str) -> str:

@@ -8,13 +8,14 @@ character of a document that is not white space stands in a passage or in a left
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from smsearch.records import UNKNOWN_LANG, Document, Passage, Section, Span
 from smsearch.text.boilerplate import find_boilerplate
 from smsearch.text.comments import find_comments
 from smsearch.text.language import detect_languages
+from smsearch.text.lines import iter_lines
 from smsearch.text.outline import Unit, heading_text, outline
 from smsearch.text.repeats import repeat_breaks
 from smsearch.text.sentences import split_long, split_sentences
@@ -32,7 +33,7 @@ class PassageLimits:
 
     Attributes:
         target: Packing stops here.
-        maximum: No passage is longer.
+        maximum: No passage is longer, unless a single visible character is.
     """
 
     target: int = 128
@@ -109,27 +110,44 @@ def split_passages(
         for part in of_document:
             passages += _pack_part(document.text, part, counts, count_tokens, limits)
         cuts.append(Cut(tuple(passages), tuple(left_out)))
-    return _with_languages(cuts)
+    return _with_languages(_within_maximum(cuts, count_tokens, limits))
 
 
 def encoder_text(title: str, passage: Passage) -> str:
     """The passage as the encoder sees it: under its title and heading, unless it holds them itself."""
     beginning = passage.text[:_CONTEXT_CHARACTERS]
-    context = [line[:_CONTEXT_CHARACTERS] for line in (title, passage.heading) if line and line not in beginning]
-    return "\n".join([*dict.fromkeys(context), passage.text])
+    context = [line[:_CONTEXT_CHARACTERS] for line in (title, passage.heading) if line]
+    return "\n".join([*dict.fromkeys(line for line in context if line not in beginning), passage.text])
 
 
 def _structure(
     document: Document, recurring: frozenset[str], *, keep_boilerplate: bool
 ) -> tuple[list[Section], list[Span]]:
     """Sections of a document, and what is left out of them."""
-    if document.sections:
-        sections, introductions = list(document.sections), list[Span]()
-    else:
-        sections, introductions = find_comments(document.text)
-    boilerplate = [] if keep_boilerplate else find_boilerplate(document.text, recurring)
-    left_out = {span.start: span for span in [*boilerplate, *introductions]}
-    return sections, [left_out[start] for start in sorted(left_out)]
+    text = document.text
+    sections, left_out = _marked_sections(document) if document.sections else find_comments(text)
+    for section in () if keep_boilerplate else sections:
+        found = find_boilerplate(text[section.start : section.end], recurring)
+        left_out += [Span(section.start + span.start, section.start + span.end, span.reason) for span in found]
+    return sections, sorted(left_out, key=lambda span: span.start)
+
+
+def _marked_sections(document: Document) -> tuple[list[Section], list[Span]]:
+    """The sections a source marks, without overlap and within the text, and what stands outside them."""
+    text = document.text
+    sections, outside, at = [], list[Span](), 0
+    for section in sorted(document.sections, key=lambda section: section.start):
+        start = min(max(section.start, at), len(text))
+        end = min(max(section.end, start), len(text))
+        sections.append(replace(section, start=start, end=end))
+        outside += _outside(text, at, start)
+        at = end
+    return sections, [*outside, *_outside(text, at, len(text))]
+
+
+def _outside(text: str, start: int, end: int) -> list[Span]:
+    lines = [line for line in iter_lines(text, start, end) if line.text]
+    return [Span(lines[0].start, lines[-1].end, "outside sections")] if lines else []
 
 
 def _parts(documents: Sequence[Document], structures: Sequence[tuple[list[Section], list[Span]]]) -> list[list[_Part]]:
@@ -170,7 +188,7 @@ def _sentences(text: str, unit: Unit, lang: str) -> list[tuple[int, int]]:
 
 
 def _pack_part(
-    text: str, part: _Part, counts: Iterable[int], count_tokens: CountTokens, limits: PassageLimits
+    text: str, part: _Part, counts: Iterator[int], count_tokens: CountTokens, limits: PassageLimits
 ) -> list[Passage]:
     pieces = _pieces(text, part, counts, count_tokens, limits)
     headings = [unit for unit in part.units if unit.is_heading]
@@ -187,12 +205,11 @@ def _pack_part(
 
 
 def _pieces(
-    text: str, part: _Part, counts: Iterable[int], count_tokens: CountTokens, limits: PassageLimits
+    text: str, part: _Part, counts: Iterator[int], count_tokens: CountTokens, limits: PassageLimits
 ) -> list[_Piece]:
     pieces: list[_Piece] = []
-    counter = iter(counts)
     for i, (unit, sentences) in enumerate(zip(part.units, part.sentences, strict=True)):
-        n_tokens = [next(counter) for _ in sentences]
+        n_tokens = [next(counts) for _ in sentences]
         starts = unit.is_heading or i in part.breaks
         if sum(n_tokens) <= limits.maximum:
             whole = _Piece(unit.start, unit.end, sum(n_tokens), tuple(sentences), starts, unit.is_heading)
@@ -248,12 +265,52 @@ def _without_crumbs(text: str, groups: list[list[_Piece]], limits: PassageLimits
     kept: list[list[_Piece]] = []
     for group in groups:
         size = sum(piece.n_tokens for piece in group)
-        if kept and size < limits.target // 4 and _may_join(text, kept[-1], group[0]):
-            if sum(piece.n_tokens for piece in kept[-1]) + size <= limits.maximum:
-                kept[-1] = kept[-1] + group
-                continue
-        kept.append(group)
+        above = sum(piece.n_tokens for piece in kept[-1]) if kept else limits.maximum
+        is_crumb = size < limits.target // 4 and above + size <= limits.maximum
+        if is_crumb and kept and _may_join(text, kept[-1], group[0]):
+            kept[-1] = kept[-1] + group
+        else:
+            kept.append(group)
     return kept
+
+
+def _within_maximum(cuts: Sequence[Cut], count_tokens: CountTokens, limits: PassageLimits) -> list[Cut]:
+    """Halve the passages that count more tokens than their pieces did one by one."""
+    counts = iter(count_tokens([passage.text for cut in cuts for passage in cut.passages]))
+    held = []
+    for cut in cuts:
+        parts = [_halved(p, count_tokens, limits) if next(counts) > limits.maximum else [p] for p in cut.passages]
+        held.append(replace(cut, passages=tuple(passage for halves in parts for passage in halves)))
+    return held
+
+
+def _halved(passage: Passage, count_tokens: CountTokens, limits: PassageLimits) -> list[Passage]:
+    text, sentences = passage.text, passage.sentences
+    if len(sentences) > 1:
+        cut = min(range(1, len(sentences)), key=lambda i: abs(2 * sentences[i][0] - len(text)))
+        halves = [sentences[:cut], sentences[cut:]]
+    else:
+        halves = [(stretch,) for stretch in split_long(text, 0, len(text), longest=max((len(text) + 1) // 2, 1))]
+    if len(halves) == 1:
+        return [passage]
+    parts = [_part_of(passage, half) for half in halves]
+    counts = count_tokens([part.text for part in parts])
+    return [
+        held
+        for part, n in zip(parts, counts, strict=True)
+        for held in ([part] if n <= limits.maximum else _halved(part, count_tokens, limits))
+    ]
+
+
+def _part_of(passage: Passage, sentences: Sequence[tuple[int, int]]) -> Passage:
+    start, end = sentences[0][0], sentences[-1][1]
+    return replace(
+        passage,
+        start=passage.start + start,
+        end=passage.start + end,
+        text=passage.text[start:end],
+        sentences=tuple((a - start, b - start) for a, b in sentences),
+    )
 
 
 def _with_languages(cuts: Sequence[Cut]) -> list[Cut]:

@@ -8,7 +8,10 @@ let a pair with Jaccard similarity 0.8 meet with probability 0.96 and one of 0.2
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 from smsearch.text.lines import fold_letters
 
@@ -19,6 +22,8 @@ SIMILARITY = 0.85
 _SEED = 20101
 _FEWEST_WORDS = 8
 _SHORTEST_RUN = 100
+
+_BETWEEN_DIGITS = re.compile(r"(?<=\d)[\W_]+(?=\d)")
 
 Shingles = frozenset[str]
 
@@ -32,6 +37,8 @@ def repeat_breaks(units: Sequence[str]) -> set[int]:
     Returns:
         Positions `i` meaning "cut before unit i"; `len(units)` may be among them.
     """
+    if len(units) < 2:  # noqa: PLR2004  nothing to repeat
+        return set()
     keys = [fold_letters(unit) for unit in units]
     first_seen: dict[str, int] = {}
     breaks: set[int] = set()
@@ -53,7 +60,7 @@ def shingles(words: Sequence[str]) -> Shingles:
     """Pairs of neighbouring words; a single word stands for itself."""
     if len(words) == 1:
         return frozenset(words)
-    return frozenset(map(" ".join, zip(words, words[1:], strict=False)))
+    return frozenset(map(" ".join, pairwise(words)))
 
 
 def similarity(one: Shingles, other: Shingles) -> float:
@@ -64,21 +71,28 @@ def similarity(one: Shingles, other: Shingles) -> float:
 
 def is_repeat(words: Sequence[str], of: Sequence[str]) -> bool:
     """Whether two texts say the same: similar enough, and the same numbers in both."""
-    if {word for word in words if not word.isalpha()} != {word for word in of if not word.isalpha()}:
+    if _numbers(words) != _numbers(of):
         return False
     return similarity(shingles(words), shingles(of)) >= SIMILARITY
 
 
 def exact_key(text: str) -> int:
-    """Key that equal texts share, whatever their case, spacing and punctuation; 64 bits, signed."""
-    digest = hashlib.blake2b(fold_letters(text).encode(), digest_size=8).digest()
+    """Key that equal texts share, whatever their case, spacing and punctuation; 64 bits, signed.
+
+    What stands between two digits parts them: `1.5` is not `15`. In a text without letters and digits
+    every sign counts.
+    """
+    letters = " ".join(map(fold_letters, _BETWEEN_DIGITS.split(text)))
+    folded = letters if letters.strip() else "".join(unicodedata.normalize("NFKC", text).split())
+    digest = hashlib.blake2b(folded.encode(errors="surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True)
 
 
 def near_keys(shingle_sets: Sequence[Shingles]) -> list[list[int]]:
     """Keys under which near-duplicates meet; 64 bits, signed, different for each band.
 
-    Texts of fewer than 8 words have none: a word more or less makes them another text.
+    Texts of fewer than 8 words have none: a word more or less makes them another text. Texts with
+    different numbers never meet.
     """
     from rensa import RMinHash  # noqa: PLC0415  loaded when text is added only
 
@@ -87,10 +101,16 @@ def near_keys(shingle_sets: Sequence[Shingles]) -> list[list[int]]:
     token_sets = [sorted(shingle_sets[i]) for i in long_enough]
     digests = RMinHash.digests_from_token_sets(token_sets, num_perm=N_BANDS * N_ROWS, seed=_SEED)
     for i, digest in zip(long_enough, digests, strict=True):
-        keys[i] = [_band_key(band, digest[band * N_ROWS : (band + 1) * N_ROWS]) for band in range(N_BANDS)]
+        numbers = " ".join(sorted(_numbers(word for pair in shingle_sets[i] for word in pair.split()))).encode()
+        keys[i] = [_band_key(band, digest[band * N_ROWS : (band + 1) * N_ROWS], numbers) for band in range(N_BANDS)]
     return keys
 
 
-def _band_key(band: int, rows: Sequence[int]) -> int:
-    packed = bytes([band]) + b"".join(int(row).to_bytes(4, "little") for row in rows)
+def _numbers(words: Iterable[str]) -> set[str]:
+    """The words that hold a digit."""
+    return {word for word in words if not word.isalpha() and any(map(str.isdigit, word))}
+
+
+def _band_key(band: int, rows: Sequence[int], numbers: bytes) -> int:
+    packed = bytes([band]) + b"".join(int(row).to_bytes(4, "little") for row in rows) + numbers
     return int.from_bytes(hashlib.blake2b(packed, digest_size=8).digest(), "big", signed=True)

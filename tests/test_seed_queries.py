@@ -1,0 +1,134 @@
+"""How well the five seeds are found with queries in many languages; the floors are pinned to the data.
+
+`python tests/test_seed_queries.py` prints the Markdown table by language and mode.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import smsearch
+
+DATA = Path(__file__).parent / "data" / "seed_queries.tsv"
+SEEDS = Path(__file__).parents[1] / "seeds"
+MODES = ("dense", "lexical", "hybrid")
+
+# Floors hold for exactly these data; whoever changes the data measures anew and pins again.
+DATA_SHA256 = "@DATA@"
+SEEDS_SHA256 = "@SEEDS@"
+FLOORS = {
+    "dense": (0.0, 0.0, 0.0),
+    "lexical": (0.0, 0.0, 0.0),
+    "hybrid": (0.0, 0.0, 0.0),
+}
+PASSAGES_READ = 3
+DOCUMENTS_RANKED = 10
+
+
+@dataclass(frozen=True)
+class SeedQuery:
+    lang: str
+    query: str
+    doc_id: str
+    answer: str
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Of one query: reciprocal rank of the document, whether it is first, whether the answer is in sight."""
+
+    reciprocal_rank: float
+    document_first: bool
+    answer_in_three: bool
+
+
+def read_queries() -> list[SeedQuery]:
+    _, *lines = DATA.read_text("utf-8").splitlines()
+    return [SeedQuery(*line.split("\t")) for line in lines]
+
+
+def measure(index: smsearch.Index, asked: SeedQuery, mode: str) -> Measured:
+    documents = [hit.doc_id for hit in index.search(asked.query, DOCUMENTS_RANKED, mode=mode, per_document=1)]
+    rank = documents.index(asked.doc_id) + 1 if asked.doc_id in documents else 0
+    in_sight = any(asked.answer in hit.text for hit in index.search(asked.query, PASSAGES_READ, mode=mode))
+    return Measured(1 / rank if rank else 0.0, rank == 1, in_sight)
+
+
+def means(measured: Iterable[Measured]) -> tuple[float, float, float]:
+    rows = list(measured)
+    return (
+        sum(row.reciprocal_rank for row in rows) / len(rows),
+        sum(row.document_first for row in rows) / len(rows),
+        sum(row.answer_in_three for row in rows) / len(rows),
+    )
+
+
+def markdown_table(index: smsearch.Index) -> Iterator[str]:
+    """RR@10 and top-1 of the document, top-3 of the passage: by language, then of all."""
+    queries = read_queries()
+    by_lang: dict[str, list[SeedQuery]] = defaultdict(list)
+    for asked in queries:
+        by_lang[asked.lang].append(asked)
+    yield "| lang | queries | " + " | ".join(f"{mode} RR@10 | top-1 | passage top-3" for mode in MODES) + " |"
+    yield "|---|---:|" + "---:|" * 3 * len(MODES)
+    for lang, some in [*by_lang.items(), ("**all**", queries)]:
+        cells = [f"{mean:.3f}" for mode in MODES for mean in means(measure(index, asked, mode) for asked in some)]
+        yield f"| {lang} | {len(some)} | " + " | ".join(cells) + " |"
+
+
+def digest_of_seeds() -> str:
+    texts = sorted(SEEDS.glob("*.txt"))
+    return hashlib.sha256(b"".join(path.name.encode() + b"\0" + path.read_bytes() for path in texts)).hexdigest()
+
+
+def test_queries_are_many_in_many_languages_about_all_seeds() -> None:
+    queries = read_queries()
+    assert len(queries) >= 60
+    assert len({asked.lang for asked in queries}) >= 14
+    assert {asked.doc_id for asked in queries} == {path.name for path in SEEDS.glob("*.txt")}
+    assert len({(asked.lang, asked.query) for asked in queries}) == len(queries)
+
+
+@pytest.mark.parametrize("asked", read_queries(), ids=lambda asked: f"{asked.lang}: {asked.query}")
+def test_every_answer_stands_in_its_seed(asked: SeedQuery) -> None:
+    assert asked.answer in (SEEDS / asked.doc_id).read_text("utf-8")
+
+
+def test_floors_belong_to_these_queries_and_seeds() -> None:
+    assert (hashlib.sha256(DATA.read_bytes()).hexdigest(), digest_of_seeds()) == (DATA_SHA256, SEEDS_SHA256), (
+        "queries or seeds have changed: run `python tests/test_seed_queries.py`, then pin floors and digests anew"
+    )
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_quality_is_at_least_what_was_measured(
+    seeds_index: smsearch.Index, mode: str, record_property: Callable[[str, object], None]
+) -> None:
+    measured = means(measure(seeds_index, asked, mode) for asked in read_queries())
+    print(f"\n{mode}: RR@10 {measured[0]:.3f}, top-1 {measured[1]:.3f}, passage top-3 {measured[2]:.3f}")  # noqa: T201
+    record_property(mode, measured)
+    assert all(got >= floor for got, floor in zip(measured, FLOORS[mode], strict=True)), (measured, FLOORS[mode])
+
+
+def test_the_table_has_a_row_for_each_language_and_one_for_all(seeds_index: smsearch.Index) -> None:
+    rows = list(markdown_table(seeds_index))
+    print("\n" + "\n".join(rows))  # noqa: T201
+    langs = list(dict.fromkeys(asked.lang for asked in read_queries()))
+    assert [row.split(" | ")[0] for row in rows[2:]] == [f"| {lang}" for lang in [*langs, "**all**"]]
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder, smsearch.build_index(SEEDS, Path(folder) / "index") as index:
+        sys.stdout.write("\n".join(markdown_table(index)) + "\n")
+
+
+if __name__ == "__main__":
+    main()
