@@ -16,11 +16,11 @@ from smsearch.errors import IndexStateError, NotFoundError, QueryError, SourceEr
 from smsearch.index.database import has_index
 from smsearch.index.reader import IndexReader
 from smsearch.index.recorded_encoder import check_encoder, record_of
-from smsearch.index.writer import IndexWriter, open_writer
 from smsearch.notebook import Hits
 from smsearch.records import BuildReport, Document, Fields, Filters, Mode, Span, Status
 
 if TYPE_CHECKING:
+    from smsearch.index.writer import IndexWriter
     from smsearch.indexing.preparing import CutOptions
     from smsearch.indexing.updating import Progress, Updater
     from smsearch.search.searcher import Rerank, Searcher
@@ -92,6 +92,7 @@ def build_index(
         ShrinkError: If more than half of all documents would be removed.
         IndexLockedError: If another process is writing to the index.
     """
+    from smsearch.index.writer import open_writer  # noqa: PLC0415
     from smsearch.sources import resolve_source  # noqa: PLC0415
 
     named = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
@@ -422,6 +423,8 @@ class Index:
 
     @contextmanager
     def _writing(self) -> Iterator[IndexWriter]:
+        from smsearch.index.writer import open_writer  # noqa: PLC0415
+
         with self._lock:
             self._require_open()
             with open_writer(self.folder) as writer:

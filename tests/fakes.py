@@ -1,0 +1,47 @@
+"""An encoder whose vectors can be worked out by hand: one dimension per keyword."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+KEYWORDS = ("ape", "bee", "cat", "dog", "eel", "fox")
+
+
+class KeywordEncoder:
+    """Counts keywords, whole words in any case; implements `Encoder` and `TokenEncoder`."""
+
+    def __init__(self, *keywords: str, name: str = "keywords", max_tokens: int | None = None) -> None:
+        self.keywords = keywords or KEYWORDS
+        self.name = name
+        self.max_tokens = max_tokens
+        self.dim = len(self.keywords)
+        self.fingerprint = "keywords " + " ".join(self.keywords)
+        self.settings: dict[str, Any] = {}
+
+    def count_tokens(self, texts: Sequence[str]) -> NDArray[np.int64]:
+        return np.array([len(text.split()) for text in texts], dtype=np.int64)
+
+    def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        return self.encode_passages(texts)
+
+    def encode_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
+        for vector, ids in zip(vectors, self.token_ids(texts), strict=True):
+            np.add.at(vector, ids, 1)
+            vector /= max(float(np.linalg.norm(vector)), 1)
+        return vectors
+
+    def token_ids(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
+        numbers = {keyword: i for i, keyword in enumerate(self.keywords)}
+        words = [text.casefold().split() for text in texts]
+        return [np.array([numbers[word] for word in found if word in numbers], dtype=np.int32) for found in words]
+
+    def token_vectors(self, ids: NDArray[np.int32]) -> NDArray[np.float32]:
+        return np.eye(self.dim, dtype=np.float32)[ids]
+
+    def token_weights(self, ids: NDArray[np.int32]) -> NDArray[np.float32]:
+        return np.ones(len(ids), dtype=np.float32)
