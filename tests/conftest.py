@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 import smsearch
+from smsearch.encoders import Encoder
 
 SEEDS = Path(__file__).parents[1] / "seeds"
 
@@ -31,3 +32,27 @@ def index(seeds: Path, tmp_path: Path) -> Iterator[smsearch.Index]:
     """An index of the copy, to be changed."""
     with smsearch.build_index(seeds, tmp_path / "index") as built:
         yield built
+
+
+MakeIndex = Callable[..., smsearch.Index]
+
+
+@pytest.fixture
+def make_index(tmp_path: Path) -> Iterator[MakeIndex]:
+    """Makes an index of documents that belong to no source, with the built-in encoder or another."""
+    from smsearch.index.recorded_encoder import record_of  # noqa: PLC0415
+    from smsearch.index.writer import open_writer  # noqa: PLC0415
+    from smsearch.indexing.updating import Updater  # noqa: PLC0415
+
+    opened: list[smsearch.Index] = []
+
+    def make(*documents: smsearch.Document, encoder: Encoder | None = None, name: str = "made") -> smsearch.Index:
+        encoder = encoder or smsearch.load_encoder()
+        with open_writer(tmp_path / name, encoder=record_of(encoder)) as writer:
+            Updater(writer, encoder).add_documents(documents)
+        opened.append(smsearch.open_index(tmp_path / name, encoder=encoder))
+        return opened[-1]
+
+    yield make
+    for index in opened:
+        index.close()

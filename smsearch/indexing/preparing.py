@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from smsearch.encoders.protocol import Encoder, TokenEncoder
 from smsearch.errors import EncoderError
@@ -18,6 +19,7 @@ from smsearch.text.passages import Cut, PassageLimits, encoder_text, split_passa
 _VERSION = 1  # of the way documents are cut; a new number cuts all documents again
 _CONTEXT_TOKENS = 48
 _SMALLEST_MAXIMUM = 8
+_NO_TOKENS = np.empty(0, np.int32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,64 +64,84 @@ def passage_fingerprint(title: str, passage: Passage) -> bytes:
     return hashlib.blake2b(seen.encode(), digest_size=16).digest()
 
 
-def cut_documents(
-    documents: Sequence[Document], *, encoder: Encoder, options: CutOptions, recurring: frozenset[str]
-) -> list[Cut]:
-    """Cut documents so that no passage is longer than the encoder reads.
+class Preparer:
+    """Cuts and encodes one batch of documents; each sentence is divided into tokens once."""
 
-    Raises:
-        EncoderError: If the encoder reads too few tokens to cut for.
-    """
-    limits = options.limits(encoder)
-    while True:
-        cuts = split_passages(
+    def __init__(self, encoder: Encoder, options: CutOptions) -> None:
+        self._encoder = encoder
+        self._options = options
+        self._tokens: dict[str, NDArray[np.int32]] = {}
+
+    def cut(self, documents: Sequence[Document], *, recurring: frozenset[str]) -> list[Cut]:
+        """Cut documents so that no passage is longer than the encoder reads.
+
+        Raises:
+            EncoderError: If the encoder reads too few tokens to cut for.
+        """
+        limits = self._options.limits(self._encoder)
+        cuts = self._cut(documents, limits, recurring)
+        fitting = iter(self._fits([passage.text for cut in cuts for passage in cut.passages]))
+        for i, (document, cut) in enumerate(zip(documents, cuts, strict=True)):
+            own = [next(fitting) for _ in cut.passages]
+            if not all(own):
+                cuts[i] = self._cut_shorter(document, limits, recurring)
+        return cuts
+
+    def encode(self, titles: Sequence[str], passages: Sequence[Passage]) -> list[EncodedPassage]:
+        """Encode passages, each under its title, in one go."""
+        texts = [encoder_text(title, passage) for title, passage in zip(titles, passages, strict=True)]
+        seen = [t if fits else p.text for t, fits, p in zip(texts, self._fits(texts), passages, strict=True)]
+        vectors = self._encoder.encode_passages(seen).astype("<f2")
+        if isinstance(self._encoder, TokenEncoder):
+            self._count([passage.text[start:end] for passage in passages for start, end in passage.sentences])
+        return [
+            self._encoded(title, passage, vector.tobytes())
+            for title, passage, vector in zip(titles, passages, vectors, strict=True)
+        ]
+
+    def _cut(self, documents: Sequence[Document], limits: PassageLimits, recurring: frozenset[str]) -> list[Cut]:
+        return split_passages(
             documents,
-            count_tokens=lambda texts: encoder.count_tokens(texts).tolist(),
+            count_tokens=self._count,
             limits=limits,
             recurring=recurring,
-            keep_boilerplate=options.keep_boilerplate,
+            keep_boilerplate=self._options.keep_boilerplate,
         )
-        if all(_fits([passage.text for cut in cuts for passage in cut.passages], encoder)):
-            return cuts
-        limits = PassageLimits(limits.target // 2, limits.maximum // 2)
-        if limits.maximum < _SMALLEST_MAXIMUM:
-            raise EncoderError(
-                f"the encoder {encoder.name!r} reads only {encoder.max_tokens} tokens of a text, too few for passages; "
-                "choose another with --model"
-            )
 
+    def _cut_shorter(self, document: Document, limits: PassageLimits, recurring: frozenset[str]) -> Cut:
+        """For texts whose tokens number more than those of their sentences together."""
+        while limits.maximum >= _SMALLEST_MAXIMUM:
+            limits = PassageLimits(limits.target // 2, limits.maximum // 2)
+            (cut,) = self._cut([document], limits, recurring)
+            if all(self._fits([passage.text for passage in cut.passages])):
+                return cut
+        raise EncoderError(
+            f"the encoder {self._encoder.name!r} reads only {self._encoder.max_tokens} tokens of a text, too few for "
+            f"the passages of {document.doc_id!r}; choose another with --model"
+        )
 
-def encode_passages(title_of: Sequence[str], passages: Sequence[Passage], encoder: Encoder) -> list[EncodedPassage]:
-    """Encode passages, each with its title, in one go."""
-    texts = [encoder_text(title, passage) for title, passage in zip(title_of, passages, strict=True)]
-    fitting = _fits(texts, encoder)
-    seen = [text if fits else p.text for text, fits, p in zip(texts, fitting, passages, strict=True)]
-    vectors = encoder.encode_passages(seen).astype("<f2")
-    tokens = iter(_sentence_tokens(passages, encoder))
-    encoded = []
-    for title, passage, vector in zip(title_of, passages, vectors, strict=True):
-        ids = [next(tokens) for _ in passage.sentences]
+    def _encoded(self, title: str, passage: Passage, vector: bytes) -> EncodedPassage:
+        texts = [passage.text[start:end] for start, end in passage.sentences]
+        ids = [self._tokens.get(text, _NO_TOKENS) for text in texts]
         triples = [(*span, len(found)) for span, found in zip(passage.sentences, ids, strict=True)]
-        encoded.append(
-            EncodedPassage(
-                passage,
-                passage_fingerprint(title, passage),
-                vector.tobytes(),
-                np.array(triples, dtype="<i4").tobytes(),
-                b"".join(found.astype("<i4").tobytes() for found in ids),
-            )
+        return EncodedPassage(
+            passage,
+            passage_fingerprint(title, passage),
+            vector,
+            np.array(triples, dtype="<i4").tobytes(),
+            np.concatenate([_NO_TOKENS, *ids]).astype("<i4").tobytes(),
         )
-    return encoded
 
+    def _count(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text; those of an encoder that has token vectors are kept for late interaction."""
+        if not isinstance(self._encoder, TokenEncoder):
+            counts: list[int] = self._encoder.count_tokens(texts).tolist()
+            return counts
+        new = list(dict.fromkeys(text for text in texts if text not in self._tokens))
+        self._tokens.update(zip(new, self._encoder.token_ids(new), strict=True))
+        return [len(self._tokens[text]) for text in texts]
 
-def _sentence_tokens(passages: Sequence[Passage], encoder: Encoder) -> list[np.ndarray[tuple[int], np.dtype[np.int32]]]:
-    texts = [passage.text[start:end] for passage in passages for start, end in passage.sentences]
-    if not isinstance(encoder, TokenEncoder):
-        return [np.empty(0, np.int32)] * len(texts)
-    return list(encoder.token_ids(texts))
-
-
-def _fits(texts: Sequence[str], encoder: Encoder) -> list[bool]:
-    if encoder.max_tokens is None:
-        return [True] * len(texts)
-    return [bool(n <= encoder.max_tokens) for n in encoder.count_tokens(texts)]
+    def _fits(self, texts: Sequence[str]) -> list[bool]:
+        if self._encoder.max_tokens is None:
+            return [True] * len(texts)
+        return [bool(n <= self._encoder.max_tokens) for n in self._encoder.count_tokens(texts)]

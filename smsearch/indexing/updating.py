@@ -13,13 +13,7 @@ from smsearch.encoders.protocol import Encoder
 from smsearch.errors import ShrinkError, SourceError
 from smsearch.index.recorded_encoder import check_encoder
 from smsearch.index.writer import IndexWriter
-from smsearch.indexing.preparing import (
-    CutOptions,
-    cut_documents,
-    document_fingerprint,
-    encode_passages,
-    passage_fingerprint,
-)
+from smsearch.indexing.preparing import CutOptions, Preparer, document_fingerprint, passage_fingerprint
 from smsearch.records import BuildReport, Document, Passage, Source, Unread
 from smsearch.sources import read_source
 from smsearch.text.boilerplate import recurring_lines
@@ -201,12 +195,13 @@ class Updater:
         self, pending: Sequence[tuple[Document, str]], *, source_id: int | None, recurring: frozenset[str]
     ) -> None:
         documents = [document for document, _ in pending]
-        cuts = cut_documents(documents, encoder=self._encoder, options=self._options, recurring=recurring)
+        preparer = Preparer(self._encoder, self._options)
+        cuts = preparer.cut(documents, recurring=recurring)
         sorted_out = [
             sort_out(self._writer, document, cut.passages) for document, cut in zip(documents, cuts, strict=True)
         ]
         titles = [d.title for d, (new, _) in zip(documents, sorted_out, strict=True) for _ in new]
-        encoded = iter(encode_passages(titles, [p for new, _ in sorted_out for p in new], self._encoder))
+        encoded = iter(preparer.encode(titles, [p for new, _ in sorted_out for p in new]))
         with self._writer.batch():
             for (document, fingerprint), cut, (new, kept) in zip(pending, cuts, sorted_out, strict=True):
                 self._writer.replace_document(

@@ -155,7 +155,7 @@ class Searcher:
         highlighter = Highlighter(question.query, self._reader.store, encoder)
         best = highlighter.best_sentences([choice.stored for choice in chosen])
         return [
-            _as_hit(question, rank, ranking, choice, span, highlighter)
+            _as_hit(question, rank, ranking, choice, sentence=span, highlighter=highlighter)
             for rank, (choice, span) in enumerate(zip(chosen, best, strict=True), 1)
         ]
 
@@ -165,6 +165,7 @@ def _as_hit(
     rank: int,
     ranking: _Ranking,
     choice: _Choice,
+    *,
     sentence: tuple[int, int],
     highlighter: Highlighter,
 ) -> Hit:

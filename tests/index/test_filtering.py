@@ -1,0 +1,96 @@
+"""Each filter, and values that are no filter at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from smsearch.errors import QueryError
+from smsearch.index.filtering import filter_sql
+from smsearch.index.store import Store
+from smsearch.records import Filters
+from tests.index.building import new_writer, put
+
+NASTY = ("'; DROP TABLE passages; --", '"', "%", "_", "nb%", "\\", "\0", "?", "' OR '1'='1", "*")
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    with new_writer(tmp_path_factory.mktemp("index")) as writer:
+        put(writer, "a", "ape", source="x", date="2010-03-09", metadata={"tag": "red", "n": 5, "yes": True})
+        put(writer, "b", "bee", source="y", date="2010-12-31T23:59:00Z", passage={"lang": "nb"}, metadata={"n": 5.0})
+        put(writer, "c", "cat", source="x", date="2011", passage={"lang": "nb-NO", "kind": "comment"})
+        put(writer, "d", "dog", source="z", passage={"lang": "nbx"}, metadata={"tag": None})
+        yield writer.store
+
+
+def admitted(store: Store, filters: Filters) -> str:
+    stored = store.read_passages(store.admitted(filters))
+    return "".join(sorted(found.doc_id for found in stored.values()))
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        (Filters(), "abcd"),
+        (Filters(langs=("nb",)), "bc"),
+        (Filters(langs=("nb-NO",)), "c"),
+        (Filters(langs=("und", "nb-NO")), "ac"),
+        (Filters(langs=("n",)), ""),
+        (Filters(langs=()), ""),
+        (Filters(kinds=("comment",)), "c"),
+        (Filters(kinds=("post", "comment")), "abcd"),
+        (Filters(kinds=()), ""),
+        (Filters(sources=("x",)), "ac"),
+        (Filters(sources=("x", "y")), "abc"),
+        (Filters(sources=("X",)), ""),
+        (Filters(since="2010"), "abc"),
+        (Filters(since="2010-04"), "bc"),
+        (Filters(since="2010-12-31"), "bc"),
+        (Filters(until="2010"), "ab"),
+        (Filters(until="2010-03"), "a"),
+        (Filters(until="2010-03-08"), ""),
+        (Filters(until="2010-12-31"), "ab"),
+        (Filters(since="2010-03-09", until="2010-03-09"), "a"),
+        (Filters(where=(("tag", "red"),)), "a"),
+        (Filters(where=(("n", "5"),)), "a"),
+        (Filters(where=(("n", "5.0"),)), "b"),
+        (Filters(where=(("yes", "1"),)), "a"),
+        (Filters(where=(("tag", "red"), ("n", "6"))), ""),
+        (Filters(where=(("unknown", ""),)), ""),
+        (Filters(langs=("nb",), sources=("x",), since="2011"), "c"),
+    ],
+)
+def test_filters_admit_what_they_say(store: Store, filters: Filters, expected: str) -> None:
+    assert admitted(store, filters) == expected
+
+
+@pytest.mark.parametrize("value", NASTY)
+def test_signs_with_a_meaning_in_sql_are_harmless(store: Store, value: str) -> None:
+    assert admitted(store, Filters(langs=(value,))) == ""
+    assert admitted(store, Filters(sources=(value,))) == ""
+    assert admitted(store, Filters(where=((value, value),))) == ""
+    assert admitted(store, Filters(where=(("tag", value),))) == ""
+    assert admitted(store, Filters()) == "abcd"
+
+
+@pytest.mark.parametrize(
+    "date", ["", "10", "2010-3", "2010-13", "2010-00", "2010-01-32", "2010-03-09 10:00", "mars 2010", "٢٠١٠", "2010%"]
+)
+def test_bad_dates_are_refused_and_told(date: str) -> None:
+    for filters in (Filters(since=date), Filters(until=date)):
+        with pytest.raises(QueryError, match="is not a date") as caught:
+            filter_sql(filters)
+        assert repr(date) in str(caught.value)
+
+
+@pytest.mark.parametrize("date", ["2010", "2010-12", "2010-12-31", "2010-12-31T10:00:00+01:00"])
+def test_dates_of_any_precision_are_taken(date: str) -> None:
+    assert filter_sql(Filters(since=date))[1] == [date]
+
+
+def test_unknown_kind_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(QueryError, match="'page'.*post, comment"):
+        filter_sql(Filters(kinds=("page",)))
