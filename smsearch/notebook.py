@@ -46,7 +46,7 @@ class Hits(Sequence[Hit]):
         return isinstance(other, Hits) and (self.query, self._hits) == (other.query, other._hits)
 
     def __hash__(self) -> int:
-        return hash((self.query, self._hits))
+        return hash((self.query, *((hit.passage_id, hit.score) for hit in self)))  # metadata cannot be hashed
 
     def __repr__(self) -> str:
         lines = [f"  {hit.rank}. {hit.score:.3f} {hit.doc_id} [{hit.lang}] {hit.sentence!r}" for hit in self]

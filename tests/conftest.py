@@ -21,17 +21,29 @@ def seeds_index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[smsearch.I
         yield index
 
 
-@pytest.fixture
-def seeds(tmp_path: Path) -> Path:
-    """A copy of the seeds, to be changed."""
-    return Path(shutil.copytree(SEEDS, tmp_path / "seeds"))
+@pytest.fixture(scope="session")
+def _indexed_copy(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A folder with a copy of the seeds and its index, and a template to restore it from: sources are absolute."""
+    live = tmp_path_factory.mktemp("copy") / "live"
+    shutil.copytree(SEEDS, live / "seeds")
+    smsearch.build_index(live / "seeds", live / "index").close()
+    return live, Path(shutil.copytree(live, live.with_name("template")))
 
 
 @pytest.fixture
-def index(seeds: Path, tmp_path: Path) -> Iterator[smsearch.Index]:
+def seeds(_indexed_copy: tuple[Path, Path]) -> Path:
+    """A copy of the seeds, to be changed; beside it an index of it in `index`."""
+    live, template = _indexed_copy
+    shutil.rmtree(live, ignore_errors=True)
+    shutil.copytree(template, live)
+    return live / "seeds"
+
+
+@pytest.fixture
+def index(seeds: Path) -> Iterator[smsearch.Index]:
     """An index of the copy, to be changed."""
-    with smsearch.build_index(seeds, tmp_path / "index") as built:
-        yield built
+    with smsearch.open_index(seeds.with_name("index")) as opened:
+        yield opened
 
 
 MakeIndex = Callable[..., smsearch.Index]

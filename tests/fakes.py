@@ -30,10 +30,9 @@ class KeywordEncoder:
 
     def encode_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
         vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
-        for vector, ids in zip(vectors, self.token_ids(texts), strict=True):
-            np.add.at(vector, ids, 1)
-            vector /= max(float(np.linalg.norm(vector)), 1)
-        return vectors
+        for row, ids in enumerate(self.token_ids(texts)):
+            np.add.at(vectors[row], ids, 1)
+        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1)
 
     def token_ids(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
         numbers = {keyword: i for i, keyword in enumerate(self.keywords)}

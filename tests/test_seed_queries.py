@@ -22,8 +22,8 @@ SEEDS = Path(__file__).parents[1] / "seeds"
 MODES = ("dense", "lexical", "hybrid")
 
 # Floors hold for exactly these data; whoever changes the data measures anew and pins again.
-DATA_SHA256 = "@DATA@"
-SEEDS_SHA256 = "@SEEDS@"
+DATA_SHA256 = "fbc8b4fae4dbd9867249705275e6a3f5a7990b44d10dd50c14611469099f99d6"
+SEEDS_SHA256 = "f82ce9ab0ef26eb8ebcff2af15a93ba83e9eef4fdabeca54ef3877327d612ee2"
 FLOORS = {
     "dense": (0.0, 0.0, 0.0),
     "lexical": (0.0, 0.0, 0.0),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +11,10 @@ import numpy as np
 
 from smsearch.index.reader import IndexReader
 from smsearch.index.recorded_encoder import record_of
+from smsearch.index.store import EncodedPassage
 from smsearch.index.writer import IndexWriter, open_writer
-from smsearch.indexing.preparing import encode_passages
-from smsearch.indexing.updating import sort_out
 from smsearch.records import Document, Passage, Span
+from smsearch.text.passages import encoder_text
 from tests.fakes import KeywordEncoder
 
 ENCODER = KeywordEncoder()
@@ -32,8 +34,7 @@ def put(
         end = start + len(text)
         passages.append(Passage(start, end, text, sentences=((0, len(text)),), **(passage or {})))
         start = end + 2
-    new, kept = sort_out(writer, document, passages)
-    encoded = encode_passages([document.title] * len(new), new, ENCODER)
+    encoded, kept = _sort_out(writer, document, passages)
     left_out = [Span(0, 1, "test")] if document.metadata.get("left_out") else []
     with writer.batch():
         writer.replace_document(
@@ -54,3 +55,28 @@ def cosines(reader: IndexReader, query: str) -> dict[int, float]:
     scores, rows = reader.vectors.search(vector, max(len(reader), 1), admitted=reader.alive)
     assert np.allclose(scores[0], reader.vectors.scores(vector[0], rows[0]))
     return {int(reader.passage_ids[row]): round(float(score), 3) for score, row in zip(scores[0], rows[0], strict=True)}
+
+
+def _sort_out(
+    writer: IndexWriter, document: Document, passages: Sequence[Passage]
+) -> tuple[list[EncodedPassage], list[tuple[int, Passage]]]:
+    """What has to be stored, and what stands already under the same fingerprint."""
+    stored = writer.store.find_document(document.doc_id)
+    standing = writer.store.passages_of(stored.key) if stored else {}
+    new, kept = [], []
+    for passage in passages:
+        encoded = _encoded(document.title, passage)
+        if same := standing.get(encoded.fingerprint):
+            kept.append((same.pop(0), passage))
+        else:
+            new.append(encoded)
+    return new, kept
+
+
+def _encoded(title: str, passage: Passage) -> EncodedPassage:
+    seen = encoder_text(title, passage)
+    fingerprint = hashlib.blake2b(f"{passage.lang} {passage.kind} {seen}".encode(), digest_size=16).digest()
+    tokens = ENCODER.token_ids([passage.text])[0].astype("<i4")
+    sentences = np.array([(0, len(passage.text), len(tokens))], dtype="<i4")
+    vector = ENCODER.encode_passages([seen])[0].astype("<f2")
+    return EncodedPassage(passage, fingerprint, vector.tobytes(), sentences.tobytes(), tokens.tobytes())

@@ -91,22 +91,20 @@ def test_database_is_read_where_sqlite_may_not_make_its_own_files(tmp_path: Path
 def test_transaction_that_fails_leaves_nothing_and_the_next_one_works(tmp_path: Path) -> None:
     make(tmp_path)
     with closing(open_database(tmp_path, writable=True)) as connection:
-        with pytest.raises(KeyError), transaction(connection, write=True):
-            connection.execute("DELETE FROM meta")
-            raise KeyError
+        with pytest.raises(sqlite3.IntegrityError), transaction(connection, write=True):
+            connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", [("new", "1"), ("encoder", None)])
         with transaction(connection, write=True):
-            assert connection.execute("SELECT COUNT(*) FROM meta").fetchone() == (1,)
+            assert connection.execute("SELECT key, value FROM meta").fetchall() == [("encoder", '{"name": "x"}')]
 
 
 def test_transaction_refused_at_its_end_is_taken_back(tmp_path: Path) -> None:
     make(tmp_path)
-    insert = "INSERT INTO passages VALUES (1, 1, 0, 1, 'post', NULL, 'und', '', x'', 99)"
+    # Its representative does not exist, which is found out at COMMIT.
+    passage = "INSERT INTO passages VALUES (1, 1, 0, 1, 'post', NULL, 'und', '', x'', 99)"
     document = "INSERT INTO documents VALUES (1, 'a', NULL, '', '', NULL, NULL, 'und', '{}', '[]', '[]', 'x', '')"
     with closing(open_database(tmp_path, writable=True)) as connection:
-        with pytest.raises(IndexDamagedError, match="FOREIGN KEY"), translated_errors(tmp_path):
-            with transaction(connection, write=True):
-                connection.execute(document)
-                connection.execute(insert)  # its representative does not exist: found out at COMMIT
+        with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"), transaction(connection, write=True):
+            _ = [connection.execute(statement) for statement in (document, passage)]
         with transaction(connection, write=True):
             assert connection.execute("SELECT COUNT(*) FROM documents").fetchone() == (0,)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -92,5 +91,5 @@ def test_dates_of_any_precision_are_taken(date: str) -> None:
 
 
 def test_unknown_kind_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(QueryError, match="'page'.*post, comment"):
+    with pytest.raises(QueryError, match=r"'page'.*post, comment"):
         filter_sql(Filters(kinds=("page",)))

@@ -62,7 +62,15 @@ def test_text_between_the_heading_and_the_first_named_comment_is_a_comment() -> 
 
 @pytest.mark.parametrize(
     "heading",
-    ["8 svar", "Kommentarer (3)", "2 thoughts on a post", "コメント（3）", "3 条评论", "댓글 2개", "1 Kommentar zu Titel"],
+    [
+        "8 svar",
+        "Kommentarer (3)",
+        "2 thoughts on a post",
+        "コメント（3）",
+        "3 条评论",
+        "댓글 2개",
+        "1 Kommentar zu Titel",
+    ],
 )
 def test_heading_of_comments_is_known_in_many_languages(heading: str) -> None:
     assert told(f"Post.\n{heading}\nText.") == [("post", None, "Post."), ("comment", None, "Text.")]

@@ -29,7 +29,9 @@ def test_lines_that_were_not_wrapped_are_a_paragraph_each() -> None:
 
 
 def test_lines_wrapped_at_a_column_are_one_paragraph() -> None:
-    text = "This paragraph was wrapped by hand at a column,\nas e-mail is, and so its three lines belong together\nhere."
+    text = (
+        "This paragraph was wrapped by hand at a column,\nas e-mail is, and so its three lines belong together\nhere."
+    )
     assert units(text + "\n\n" + "Next.") == [text, "Next."]
 
 

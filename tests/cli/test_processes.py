@@ -1,0 +1,235 @@
+"""What only shows in a process of its own: pipes, terminals, signals, encodings, rights."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import smsearch
+
+QUESTION = "why say no to social media"
+COMMAND = (sys.executable, "-m", "smsearch")
+
+posix = pytest.mark.skipif(os.name == "nt", reason="pipes, terminals and signals of POSIX")
+
+
+@pytest.fixture
+def environment(seeds: Path, tmp_path: Path) -> dict[str, str]:
+    folder = str(seeds.with_name("index"))
+    return {**os.environ, "SMSEARCH_INDEX": folder, "XDG_STATE_HOME": str(tmp_path), "PYTHONUTF8": "1"}
+
+
+@posix
+@pytest.mark.parametrize("options", [[], ["--jsonl"]])
+def test_a_reader_that_stops_early_ends_answers_without_an_error(
+    environment: dict[str, str], tmp_path: Path, options: list[str]
+) -> None:
+    queries = tmp_path / "queries.txt"
+    queries.write_text(f"{QUESTION}\n" * 150, "utf-8")
+    with (
+        queries.open("rb") as file,
+        subprocess.Popen(
+            [*COMMAND, "ask", "-", *options],
+            stdin=file,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+        ) as process,
+    ):
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert len(process.stdout.read(10)) == 10
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(30) == 0
+
+
+def test_no_query_and_no_terminal_is_one_sentence(environment: dict[str, str]) -> None:
+    ran = subprocess.run(
+        [*COMMAND, "ask"], stdin=subprocess.DEVNULL, capture_output=True, env=environment, check=False, timeout=30
+    )
+    assert (ran.returncode, ran.stdout) == (2, b"")
+    assert ran.stderr.decode().splitlines() == [
+        "smsearch: no query was given; write one, or - to read one a line from standard input"
+    ]
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_an_output_that_knows_only_ascii_is_no_obstacle(environment: dict[str, str], options: list[str]) -> None:
+    narrow = {**environment, "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
+    asked = [*COMMAND, "ask", "kaffe modem 🙂", "-k", "1", *options]
+    ran = subprocess.run(asked, capture_output=True, env=narrow, check=False, timeout=30)
+    assert (ran.returncode, ran.stderr) == (0, b"")
+    if options:
+        assert json.loads(ran.stdout)[0]["query"] == "kaffe modem 🙂"
+    else:
+        assert b"h?mta kaffe" in b" ".join(ran.stdout.split())
+
+
+def test_queries_that_are_no_utf8_are_answered_all_the_same(environment: dict[str, str]) -> None:
+    strict = {**environment, "PYTHONIOENCODING": "utf-8:strict"}
+    asked = [*COMMAND, "ask", "-", "-k", "1", "--jsonl"]
+    ran = subprocess.run(asked, input=b"r\xe4ka\nkaffe\n", capture_output=True, env=strict, check=False, timeout=30)
+    assert (ran.returncode, ran.stderr) == (0, b"")
+    assert [json.loads(line)["query"] for line in ran.stdout.splitlines()] == ["r\ufffdka", "kaffe"]
+
+
+@posix
+def test_the_prompt_answers_until_control_d(environment: dict[str, str]) -> None:
+    import pty  # noqa: PLC0415
+
+    primary, secondary = pty.openpty()
+    process = subprocess.Popen(
+        [*COMMAND, "ask", "-k", "1"],
+        stdin=secondary,
+        stdout=secondary,
+        stderr=secondary,
+        env={**environment, "TERM": "dumb"},
+    )
+    os.close(secondary)
+    shown = ""
+    for typed, answer in (
+        (f"{QUESTION}\n", "003_820c8e683cad6f24.txt"),
+        ("kaffe modem\n", "000_2464f422169d4903.txt"),
+        ("\x04", ""),
+    ):
+        shown = _read_until(primary, "ask> ")
+        os.write(primary, typed.encode())
+        shown = _read_until(primary, answer) if answer else shown
+        assert answer in shown
+    rest = _read_until(primary, "\0never")
+    os.close(primary)
+    assert process.wait(30) == 0
+    assert "Traceback" not in rest
+    assert (Path(environment["XDG_STATE_HOME"]) / "smsearch" / "history").read_text().split("\n")[-3:] == [
+        QUESTION,
+        "kaffe modem",
+        "",
+    ]
+
+
+def _read_until(terminal: int, wanted: str) -> str:
+    """What the terminal shows up to a text, or to its end."""
+    shown = b""
+    until = time.monotonic() + 20
+    while wanted.encode() not in shown and time.monotonic() < until:
+        try:
+            read = os.read(terminal, 1 if wanted == "ask> " else 1024)
+        except OSError:  # Linux says so when the other end is closed
+            break
+        if not read:
+            break
+        shown += read
+    return shown.decode(errors="replace")
+
+
+@posix
+def test_the_progress_bar_shows_on_a_terminal_only(environment: dict[str, str], seeds: Path, tmp_path: Path) -> None:
+    import pty  # noqa: PLC0415
+
+    indexing = [*COMMAND, "index", str(seeds), "--index"]
+    quiet = subprocess.run(
+        [*indexing, str(tmp_path / "a")], capture_output=True, env=environment, check=True, timeout=30
+    )
+    assert quiet.stderr == b""
+    assert quiet.stdout.startswith(f"{tmp_path / 'a'}: 5 added".encode())
+    primary, secondary = pty.openpty()
+    loud = subprocess.Popen(
+        [*indexing, str(tmp_path / "b")],
+        stdout=subprocess.PIPE,
+        stderr=secondary,
+        env={**environment, "TERM": "xterm", "COLUMNS": "100"},
+    )
+    os.close(secondary)
+    shown = _read_until(primary, "\0never")
+    os.close(primary)
+    out, _ = loud.communicate(timeout=30)
+    assert "indexing" in shown
+    assert b"indexing" not in out
+    assert out.startswith(f"{tmp_path / 'b'}: 5 added".encode())
+
+
+@posix
+def test_control_c_keeps_finished_batches_and_the_same_command_goes_on(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    rows = tmp_path / "posts.jsonl"
+    with rows.open("w", encoding="utf-8") as file:
+        for i in range(4000):
+            text = f"Harbour number {i} freezes in week {i * 7919 % 6007}, and its boats stay on land until spring."
+            file.write(json.dumps({"id": f"post-{i}", "text": text, "lang": "en"}) + "\n")
+    folder = tmp_path / "index"
+    indexing = [*COMMAND, "index", str(rows), "--index", str(folder)]
+    with subprocess.Popen(indexing, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as process:
+        kept = _wait_for_documents(folder)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (130, b"")
+    assert err.decode().splitlines() == [
+        "smsearch: interrupted; finished batches are kept, and the same command goes on from there"
+    ]
+    with smsearch.open_index(folder) as index:
+        stored = len(index)
+        assert kept <= stored < 4000
+        assert stored % 1000 == 0
+        assert index.search("harbour boats", 3)[0].text.startswith("Harbour number ")
+        report = index.update()
+        assert (report.added, report.unchanged) == (4000 - stored, stored)
+        assert index.verify() == []
+
+
+def _wait_for_documents(folder: Path) -> int:
+    """Documents in an index that another process has begun to write, once there are any."""
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        time.sleep(0.01)
+        if (folder / "index.sqlite").exists():
+            with smsearch.open_index(folder) as index:
+                if len(index):
+                    return len(index)
+    raise TimeoutError("nothing was stored")
+
+
+def _unprivileged() -> list[str]:
+    """What to put before a command so that the rights of files hold for it, even for root."""
+    if os.geteuid() != 0:
+        return []
+    setpriv = shutil.which("setpriv")
+    if setpriv is None:
+        pytest.skip("runs as root, for whom rights do not hold, and there is no setpriv")
+    return [setpriv, "--bounding-set=-dac_override,-dac_read_search", "--"]
+
+
+@posix
+@pytest.mark.parametrize("words", [["index", "seeds"], ["update"], ["remove", "003_820c8e683cad6f24.txt"]])
+def test_a_folder_that_may_not_be_written_is_one_sentence(
+    environment: dict[str, str], seeds: Path, words: list[str]
+) -> None:
+    folder = seeds.with_name("index")
+    modes = {path: path.stat().st_mode for path in (folder, *folder.iterdir())}
+    for path in modes:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    try:
+        ran = subprocess.run(
+            [*_unprivileged(), *COMMAND, *words],
+            capture_output=True,
+            env=environment,
+            cwd=seeds.parent,
+            check=False,
+            timeout=30,
+        )
+    finally:
+        for path, mode in modes.items():
+            path.chmod(mode)
+    assert (ran.returncode, ran.stdout) == (2, b"")
+    assert ran.stderr.decode().startswith("smsearch: ")
+    assert str(folder) in ran.stderr.decode()
+    assert ran.stderr.count(b"\n") == 1

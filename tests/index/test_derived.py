@@ -1,0 +1,187 @@
+"""Derived files that are missing, damaged, not ours, or half written."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from smsearch.index.derived import (
+    derived_faults,
+    derived_generation,
+    encoded_passages,
+    make_derived,
+    open_derived,
+    write_derived,
+)
+from smsearch.index.reader import IndexReader
+from smsearch.index.writer import IndexWriter, open_writer
+from tests.index.building import cosines, new_writer, put
+
+FILES = ("vectors-000001.faiss", "tokens-000001.bin")
+
+
+def make(folder: Path, *texts: str) -> Path:
+    with new_writer(folder) as writer:
+        for i, text in enumerate(texts):
+            put(writer, str(i), text)
+        writer.refresh_derived()
+    return folder
+
+
+def derived_files(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if path.suffix in {".faiss", ".bin"} or path.name[0] == ".")
+
+
+def answers(folder: Path) -> tuple[bool, dict[int, float], list[list[int]]]:
+    """Whether the derived files had to be made again, the cosines of a query, and the token lists."""
+    reader = IndexReader(folder)
+    try:
+        with reader.snapshot():
+            tokens = reader.token_lists(np.arange(len(reader.passage_ids)))
+            lists = [tokens.ids[a:b].tolist() for a, b in zip(tokens.offsets, tokens.offsets[1:], strict=False)]
+            return reader.rebuilt, cosines(reader, "ape bee"), lists
+    finally:
+        reader.close()
+
+
+def refresh_in_vain(writer: IndexWriter) -> None:
+    with writer.batch():
+        put(writer, "new", "dog")
+        writer.refresh_derived(force=True)
+        raise KeyError
+
+
+def remove(path: Path) -> None:
+    path.unlink()
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def flip_first(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[0] ^= 1
+    path.write_bytes(data)
+
+
+def flip_last(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 128
+    path.write_bytes(data)
+
+
+def swap(path: Path) -> None:
+    other = make(path.parent / "other", "cat", "bee", "dog bee")
+    shutil.copy(other / path.name, path)
+
+
+def replace_by_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("damage", [remove, empty, truncate, flip_first, flip_last, swap, replace_by_folder])
+def test_damage_is_noticed_made_good_in_memory_and_written_again(
+    tmp_path: Path, name: str, damage: Callable[[Path], None]
+) -> None:
+    folder = make(tmp_path, "ape bee", "ape", "cat")
+    before = answers(folder)
+    # (1, 1, 0) / sqrt 2 with itself, with (1, 0, 0), with (0, 0, 1)
+    assert before == (False, {1: 1.0, 2: 0.707, 3: 0.0}, [[0, 1], [0], [2]])
+    damage(folder / name)
+    assert answers(folder) == (True, *before[1:])
+    with open_writer(folder) as writer:
+        (fault,) = derived_faults(folder, writer.store)
+        assert name in fault
+        assert open_derived(folder, writer.store) is None
+        assert writer.refresh_derived()
+        assert derived_faults(folder, writer.store) == []
+        assert not writer.refresh_derived()
+    assert answers(folder) == before
+
+
+def test_index_never_refreshed_says_so_and_answers_all_the_same(tmp_path: Path) -> None:
+    with new_writer(tmp_path) as writer:
+        put(writer, "a", "ape bee")
+        assert derived_generation(writer.store) == 0
+        (fault,) = derived_faults(tmp_path, writer.store)
+        assert "never written" in fault
+    assert answers(tmp_path) == (True, {1: 1.0}, [[0, 1]])
+
+
+def test_empty_index_is_written_and_opened(tmp_path: Path) -> None:
+    make(tmp_path)
+    assert answers(tmp_path) == (False, {}, [])
+
+
+def test_only_the_current_files_stay(tmp_path: Path) -> None:
+    make(tmp_path, "ape")
+    (tmp_path / ".vectors-000002.faiss.0a1b2c3d").write_bytes(b"half")
+    (tmp_path / "tokens-000009.bin").write_bytes(b"stray")
+    (tmp_path / "notes.bin").write_bytes(b"not ours")
+    with open_writer(tmp_path) as writer:
+        assert writer.refresh_derived(force=True)
+    assert derived_files(tmp_path) == ["notes.bin", "tokens-000002.bin", "vectors-000002.faiss"]
+
+
+def test_write_interrupted_before_it_was_recorded_leaves_the_old_state_usable(tmp_path: Path) -> None:
+    make(tmp_path, "ape bee", "cat")
+    before = answers(tmp_path)
+    (tmp_path / "vectors-000002.faiss").write_bytes(b"half an index")
+    (tmp_path / ".tokens-000002.bin.00ff00ff").write_bytes(b"")
+    assert answers(tmp_path) == before
+    with open_writer(tmp_path) as writer:
+        assert writer.refresh_derived(force=True)
+    assert answers(tmp_path) == before
+    assert derived_files(tmp_path) == ["tokens-000002.bin", "vectors-000002.faiss"]
+
+
+def test_refresh_that_is_taken_back_leaves_the_old_files(tmp_path: Path) -> None:
+    make(tmp_path, "ape bee", "cat")
+    before = answers(tmp_path)
+    with open_writer(tmp_path) as writer:
+        with pytest.raises(KeyError):
+            refresh_in_vain(writer)
+        assert derived_generation(writer.store) == 1
+    assert answers(tmp_path) == before
+
+
+def test_files_of_before_are_there_until_the_batch_is_kept(tmp_path: Path) -> None:
+    make(tmp_path, "ape")
+    with open_writer(tmp_path) as writer:
+        with writer.batch():
+            writer.refresh_derived(force=True)
+            assert set(FILES) < set(derived_files(tmp_path))
+        assert derived_files(tmp_path) == ["tokens-000002.bin", "vectors-000002.faiss"]
+
+
+def test_writing_clears_the_changes_and_counts_the_generation(tmp_path: Path) -> None:
+    with new_writer(tmp_path) as writer:
+        put(writer, "a", "ape")
+        assert writer.store.count("changes") == 1
+        with writer.batch():
+            write_derived(tmp_path, writer.store, make_derived(writer.store, 6))
+        assert writer.store.count("changes") == 0
+        assert derived_generation(writer.store) == 1
+
+
+def test_derived_files_hold_representatives_only(tmp_path: Path) -> None:
+    with new_writer(tmp_path) as writer:
+        for doc_id, text in [("a", "ape"), ("b", "ape"), ("c", "cat")]:
+            put(writer, doc_id, text)
+        derived = make_derived(writer.store, 6)
+        assert derived.passage_ids.tolist() == [1, 3]
+        assert len(derived.vectors) == len(derived.tokens) == 2
+        vectors, tokens = encoded_passages(writer.store, np.array([3, 1]), 6)
+        assert vectors.tolist() == [[0, 0, 1, 0, 0, 0], [1, 0, 0, 0, 0, 0]]
+        assert tokens.ids.tolist() == [2, 0]

@@ -1,0 +1,66 @@
+"""Every kind of fault is found, and a sound index has none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from smsearch.index.verification import index_faults
+from smsearch.index.writer import IndexWriter
+from tests.index.building import new_writer, put
+
+
+@pytest.fixture
+def writer(tmp_path: Path) -> Iterator[IndexWriter]:
+    with new_writer(tmp_path) as writer:
+        put(writer, "a", "ape bee", "ape bee", "🙂", "no keyword")
+        put(writer, "b", "cat")
+        writer.refresh_derived()
+        yield writer
+
+
+def test_sound_index_has_no_faults(writer: IndexWriter) -> None:
+    assert index_faults(writer) == []
+
+
+def half(*values: float) -> bytes:
+    return np.array(values, dtype="<f2").tobytes()
+
+
+@pytest.mark.parametrize(
+    ("damage", "value", "fault"),
+    [
+        ("UPDATE passages SET document_key = ? WHERE passage_id = 1", 99, "there are 1 passages without a document"),
+        ("DELETE FROM encodings WHERE passage_id = ?", 1, "there are 1 passages without a vector"),
+        ("UPDATE encodings SET passage_id = ? WHERE passage_id = 1", 99, "there are 1 vectors without a passage"),
+        ('UPDATE passages SET "end" = ? WHERE passage_id = 5', 4, "there are 1 passages beyond the end of their docu"),
+        ("UPDATE passages SET representative = ? WHERE passage_id = 5", 2, "there are 1 passages represented by one"),
+        ("UPDATE passages SET representative = ? WHERE passage_id = 5", 99, "there are 1 passages represented by one"),
+        ("INSERT INTO words (words, rowid, folded) VALUES ('delete', 5, ?)", "cat", "there are 1 representatives wit"),
+        ("INSERT INTO words (rowid, folded) VALUES (2, ?)", "ape", "there are 1 words of passages that are no repre"),
+        ("UPDATE encodings SET vector = ? WHERE passage_id = 1", b"x", "the vector of passage 1 has 1 bytes, not 12"),
+        (
+            "UPDATE encodings SET vector = ? WHERE passage_id = 1",
+            half(np.nan, 0, 0, 0, 0, 0),
+            "the vector of passage 1 is not finite",
+        ),
+        (
+            "UPDATE encodings SET vector = ? WHERE passage_id = 1",
+            half(2, 0, 0, 0, 0, 0),
+            "the vector of passage 1 has length 2.0000, not 1",
+        ),
+    ],
+)
+def test_damage_is_found(writer: IndexWriter, damage: str, value: object, fault: str) -> None:
+    writer.store.connection.execute("PRAGMA foreign_keys = OFF")
+    writer.store.connection.execute(damage, (value,))
+    assert any(found.startswith(fault) for found in index_faults(writer))
+
+
+def test_damaged_derived_file_is_found(writer: IndexWriter) -> None:
+    (writer.folder / "vectors-000001.faiss").unlink()
+    (fault,) = index_faults(writer)
+    assert "vectors-000001.faiss" in fault

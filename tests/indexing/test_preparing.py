@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from smsearch.errors import EncoderError
+from smsearch.indexing.preparing import CutOptions, Preparer, document_fingerprint, passage_fingerprint
+from smsearch.records import Document, Passage
+from tests.fakes import KeywordEncoder
+
+NOTHING: frozenset[str] = frozenset()
+
+
+def test_lengths_leave_room_for_title_and_heading() -> None:
+    unlimited, large, small = (KeywordEncoder(max_tokens=n) for n in (None, 512, 64))
+    options = CutOptions(target_tokens=128)
+    assert (options.limits(unlimited).target, options.limits(unlimited).maximum) == (128, 192)
+    assert (options.limits(large).target, options.limits(large).maximum) == (128, 192)
+    assert (options.limits(small).target, options.limits(small).maximum) == (32, 32)
+
+
+def test_no_passage_is_longer_than_the_encoder_reads() -> None:
+    encoder = KeywordEncoder(max_tokens=40)
+    text = "\n\n".join(f"Sentence number {i} speaks of a cat and a dog." for i in range(60))
+    (cut,) = Preparer(encoder, CutOptions()).cut([Document("x", text)], recurring=NOTHING)
+    assert max(encoder.count_tokens([passage.text for passage in cut.passages])) <= 40
+    assert " ".join(" ".join(p.text for p in cut.passages).split()) == " ".join(text.split())
+
+
+def test_an_encoder_that_reads_almost_nothing_is_refused() -> None:
+    class Greedy(KeywordEncoder):
+        def count_tokens(self, texts: list[str]) -> np.ndarray:
+            return np.full(len(texts), 1000, np.int64)
+
+    with pytest.raises(EncoderError, match="'keywords' reads only 40 tokens"):
+        Preparer(Greedy(max_tokens=40), CutOptions()).cut([Document("x", "A cat. A dog.")], recurring=NOTHING)
+
+
+def test_everything_that_decides_what_is_stored_changes_the_fingerprint() -> None:
+    document, encoder, options = Document("x", "A cat.\nSubscribe"), KeywordEncoder(), CutOptions()
+    same = document_fingerprint(document, encoder=encoder, options=options, recurring=NOTHING)
+    others = [
+        document_fingerprint(replace(document, title="T"), encoder=encoder, options=options, recurring=NOTHING),
+        document_fingerprint(replace(document, source="s"), encoder=encoder, options=options, recurring=NOTHING),
+        document_fingerprint(replace(document, text="A dog."), encoder=encoder, options=options, recurring=NOTHING),
+        document_fingerprint(document, encoder=KeywordEncoder("cat"), options=options, recurring=NOTHING),
+        document_fingerprint(document, encoder=encoder, options=CutOptions(64), recurring=NOTHING),
+        document_fingerprint(document, encoder=encoder, options=CutOptions(keep_boilerplate=True), recurring=NOTHING),
+    ]
+    assert len({same, *others}) == 7
+    renamed = document_fingerprint(replace(document, doc_id="y"), encoder=encoder, options=options, recurring=NOTHING)
+    assert renamed == same
+
+
+def test_a_passage_fingerprint_knows_title_language_and_kind_and_not_the_place() -> None:
+    passage = Passage(0, 6, "A cat.", lang="en")
+    same = passage_fingerprint("T", passage)
+    assert passage_fingerprint("T", replace(passage, start=10, end=16)) == same
+    assert (
+        len(
+            {
+                same,
+                passage_fingerprint("", passage),
+                passage_fingerprint("T", replace(passage, lang="sv")),
+                passage_fingerprint("T", replace(passage, kind="comment")),
+                passage_fingerprint("T", replace(passage, text="A dog.")),
+            }
+        )
+        == 5
+    )
+
+
+def test_a_title_too_long_for_the_encoder_is_left_out_of_what_it_sees() -> None:
+    encoder = KeywordEncoder(max_tokens=3)
+    passage = Passage(0, 7, "cat cat", sentences=((0, 7),))
+    short, long = Preparer(encoder, CutOptions()).encode(["dog", "dog dog dog"], [passage, passage])
+    assert np.frombuffer(short.vector, "<f2").tolist() == pytest.approx([0, 0, 0.8944, 0.4472, 0, 0], abs=1e-3)
+    assert np.frombuffer(long.vector, "<f2").tolist() == [0, 0, 1, 0, 0, 0]
+
+
+def test_tokens_are_stored_by_sentence() -> None:
+    passage = Passage(5, 20, "cat dog. fox. ?", sentences=((0, 8), (9, 13), (14, 15)))
+
+    class Words(KeywordEncoder):
+        def token_ids(self, texts: list[str]) -> list[np.ndarray]:
+            return super().token_ids([text.replace(".", "") for text in texts])
+
+    (encoded,) = Preparer(Words(), CutOptions()).encode([""], [passage])
+    triples = np.frombuffer(encoded.sentences, "<i4").reshape(-1, 3).tolist()
+    assert triples == [[0, 8, 2], [9, 13, 1], [14, 15, 0]]
+    assert np.frombuffer(encoded.tokens, "<i4").tolist() == [2, 3, 5]
+
+
+def test_no_passages_are_encoded_to_none() -> None:
+    assert Preparer(KeywordEncoder(), CutOptions()).encode([], []) == []

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import smsearch
+from smsearch import Document, Index
+from smsearch.index.reader import IndexReader
+from smsearch.search import candidates, searcher
+from smsearch.search.question import Question
+from smsearch.search.searcher import Searcher
+from tests.fakes import KeywordEncoder
+
+MakeIndex = Callable[..., Index]
+QUESTION = "why say no to social media"
+
+
+class WithoutTokens(KeywordEncoder):
+    """An encoder of whole texts only, as a transformer is."""
+
+    token_ids = token_vectors = token_weights = None  # type: ignore[assignment]
+
+    def encode_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        return KeywordEncoder(*self.keywords).encode_passages(texts)
+
+    def __getattribute__(self, name: str) -> object:
+        if name in {"token_ids", "token_vectors", "token_weights"}:
+            raise AttributeError(name)
+        return super().__getattribute__(name)
+
+
+@pytest.fixture
+def shallow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every index counts as too large to score every passage."""
+    monkeypatch.setattr(candidates, "EXHAUSTIVE", 2)
+    monkeypatch.setattr(searcher, "EXHAUSTIVE", 2)
+    monkeypatch.setattr(searcher, "_DEPTH", 3)
+
+
+def test_ties_are_ordered_by_passage_id_in_every_mode(make_index: MakeIndex) -> None:
+    rivers = ["Aller", "Bode", "Dee", "Elbe", "Fulda", "Glan"]
+    index = make_index(*(Document(name, f"cat {name}") for name in rivers), encoder=KeywordEncoder())
+    for mode in ("dense", "lexical", "hybrid"):
+        hits = index.search("cat", 6, mode=mode)
+        assert [hit.doc_id for hit in hits] == rivers
+        assert len({hit.score for hit in hits}) == 1
+
+
+def test_scores_of_an_encoder_without_tokens_are_the_mean_of_cosine_and_words(make_index: MakeIndex) -> None:
+    index = make_index(
+        Document("cats", "cat cat cat"), Document("both", "cat dog"), Document("fox", "fox"), encoder=WithoutTokens()
+    )
+    hits = index.search("cat", 3)
+    assert [hit.doc_id for hit in hits] == ["cats", "both", "fox"]
+    assert [hit.late for hit in hits] == [None, None, None]
+    assert [hit.dense for hit in hits] == pytest.approx([1, 0.5**0.5, 0], abs=1e-3)
+    assert hits[2].lexical is None
+    assert hits[2].score == pytest.approx(0, abs=1e-6)
+    assert [hit.sentence for hit in hits] == ["cat cat cat", "cat dog", "fox"]
+    assert [hit.matches for hit in hits] == [((0, 3), (4, 7), (8, 11)), ((0, 3),), ()]
+
+
+@pytest.mark.usefixtures("shallow")
+@pytest.mark.parametrize("mode", ["dense", "lexical", "hybrid"])
+def test_a_large_index_gives_as_many_hits_as_asked_for_and_no_more_of_a_document(seeds_index: Index, mode: str) -> None:
+    hits = seeds_index.search("sociala medier", 5, mode=mode, per_document=1)
+    assert len({hit.doc_id for hit in hits}) == 5
+    assert len(seeds_index.search("sociala medier", 30, mode=mode)) == 30
+    assert {hit.lang for hit in seeds_index.search("sociala medier", 10, mode=mode, langs=["da"])} <= {"da"}
+
+
+@pytest.mark.parametrize("mode", ["dense", "lexical"])
+@pytest.mark.parametrize("langs", [None, ["sv"]])
+def test_a_large_index_ranks_as_if_every_passage_were_scored(
+    seeds_index: Index, request: pytest.FixtureRequest, mode: str, langs: list[str] | None
+) -> None:
+    every = seeds_index.search("sociala medier", 12, mode=mode, langs=langs)
+    request.getfixturevalue("shallow")
+    assert seeds_index.search("sociala medier", 12, mode=mode, langs=langs) == every
+
+
+@pytest.mark.usefixtures("shallow")
+def test_a_large_index_finds_what_only_its_words_say(make_index: MakeIndex) -> None:
+    index = make_index(
+        *(Document(f"cat-{i}", f"cat {name}") for i, name in enumerate("abcdefghijkl")),
+        Document("word", "dog kestrel"),
+        encoder=KeywordEncoder(),
+    )
+    assert "word" in {hit.doc_id for hit in index.search("cat kestrel", 20)}
+
+
+def test_reranking_orders_the_best_anew_and_sets_the_scores(seeds_index: Index) -> None:
+    def shortest_first(query: str, texts: Sequence[str]) -> NDArray[np.float32]:
+        assert query == QUESTION
+        return np.array([-len(text) for text in texts], np.float32)
+
+    reader = IndexReader(seeds_index.folder)
+    hits = Searcher(reader, lambda: seeds_index.encoder).search(Question(QUESTION, 5), rerank=shortest_first)
+    reader.close()
+    everything = [hit.text for hit in seeds_index.search(QUESTION, 50)]
+    assert [len(hit.text) for hit in hits] == sorted(map(len, everything))[:5]
+    assert [hit.score for hit in hits] == [-len(hit.text) for hit in hits]
+
+
+def test_the_best_sentence_is_the_one_that_answers(make_index: MakeIndex) -> None:
+    text = "The morning was cold. Nobody could open the old safe. Then the bells rang."
+    hit = make_index(Document("safe", text, lang="en")).search("coffre-fort impossible à ouvrir", 1)[0]
+    assert hit.sentence == "Nobody could open the old safe."
+    words = [text[start:end] for start, end in hit.matches]
+    assert "open" in words
+    assert "bells" not in words
+
+
+def test_lexical_hits_show_the_sentence_with_most_words_of_the_query(make_index: MakeIndex) -> None:
+    text = "A boat left. The boat reached the harbour. The harbour slept."
+    hit = make_index(Document("boat", text, lang="en")).search("boats harbours", 1, mode="lexical")[0]
+    assert hit.sentence == "The boat reached the harbour."
+    assert [text[start:end] for start, end in hit.matches] == ["boat", "harbour"]
+
+
+def test_a_hit_carries_everything_known_of_its_document(make_index: MakeIndex) -> None:
+    section = smsearch.Section(0, 24, "comment", "Ada", "2011-01-01")
+    document = Document(
+        "x", "Ships sail at night now.", title="Sea", date="2010", lang="en", metadata={"n": 1}, sections=(section,)
+    )
+    hit = make_index(document).search("ships", 1)[0]
+    assert (hit.title, hit.date, hit.lang, hit.kind, hit.author, dict(hit.metadata)) == (
+        *("Sea", "2010", "en", "comment", "Ada"),
+        {"n": 1},
+    )
+    assert (hit.start, hit.end, hit.duplicates) == (0, 24, 0)
