@@ -74,7 +74,7 @@ class Document:
             [(s.start, s.end, s.kind, s.author, s.date) for s in self.sections],
         )
         packed = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
-        return hashlib.blake2b(packed.encode(), digest_size=16).hexdigest()
+        return hashlib.blake2b(packed.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,9 +25,9 @@ MODES = ("dense", "lexical", "hybrid")
 DATA_SHA256 = "fbc8b4fae4dbd9867249705275e6a3f5a7990b44d10dd50c14611469099f99d6"
 SEEDS_SHA256 = "f82ce9ab0ef26eb8ebcff2af15a93ba83e9eef4fdabeca54ef3877327d612ee2"
 FLOORS = {
-    "dense": (0.0, 0.0, 0.0),
-    "lexical": (0.0, 0.0, 0.0),
-    "hybrid": (0.0, 0.0, 0.0),
+    "dense": (0.67, 0.48, 0.30),
+    "lexical": (0.31, 0.21, 0.14),
+    "hybrid": (0.71, 0.57, 0.53),
 }
 PASSAGES_READ = 3
 DOCUMENTS_RANKED = 10
@@ -118,9 +118,11 @@ def test_quality_is_at_least_what_was_measured(
     assert all(got >= floor for got, floor in zip(measured, FLOORS[mode], strict=True)), (measured, FLOORS[mode])
 
 
-def test_the_table_has_a_row_for_each_language_and_one_for_all(seeds_index: smsearch.Index) -> None:
+def test_the_table_has_a_row_for_each_language_and_one_for_all(
+    seeds_index: smsearch.Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.test_seed_queries.MODES", ("lexical",))
     rows = list(markdown_table(seeds_index))
-    print("\n" + "\n".join(rows))  # noqa: T201
     langs = list(dict.fromkeys(asked.lang for asked in read_queries()))
     assert [row.split(" | ")[0] for row in rows[2:]] == [f"| {lang}" for lang in [*langs, "**all**"]]
 

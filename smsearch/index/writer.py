@@ -26,6 +26,7 @@ from smsearch.index.lexical import LexicalIndex
 from smsearch.index.recorded_encoder import EncoderRecord, read_record
 from smsearch.index.store import EncodedPassage, Store
 from smsearch.records import Document, Passage, Span
+from smsearch.text.repeats import KEYS_VERSION
 from smsearch.text.words import folding_version
 
 _MERGE_SHARE = 0.1
@@ -143,13 +144,18 @@ class IndexWriter:
 
     def refresh_words(self) -> bool:
         """Fold all words again if they were folded by another version; returns whether it did."""
-        version = folding_version()
+        version = words_stamp()
         with self.batch():
             if self.store.get_meta("words") == version:
                 return False
             self._groups.fold_again()
             self.store.set_meta("words", version)
         return True
+
+
+def words_stamp() -> str:
+    """Names the way words are folded and keys are made."""
+    return f"{folding_version()} keys {KEYS_VERSION}"
 
 
 def open_writer(folder: Path, *, encoder: EncoderRecord | None = None, timeout: float = 0.0) -> IndexWriter:
@@ -174,7 +180,7 @@ def open_writer(folder: Path, *, encoder: EncoderRecord | None = None, timeout: 
             stack.enter_context(writer_lock(folder, timeout=timeout))
         if encoder is not None and not has_index(folder):
             with _translated_os_errors(folder):
-                create_database(folder, {"encoder": asdict(encoder), "words": folding_version()})
+                create_database(folder, {"encoder": asdict(encoder), "words": words_stamp()})
         store = Store(open_database(folder, writable=True))
         stack.callback(store.connection.close)
         writer = IndexWriter(folder, store, stack.pop_all())

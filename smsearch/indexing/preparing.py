@@ -35,11 +35,20 @@ class CutOptions:
     keep_boilerplate: bool = False
 
     def limits(self, encoder: Encoder) -> PassageLimits:
-        """Lengths that leave room for title and heading within what the encoder sees."""
+        """Lengths that leave room for title and heading within what the encoder sees.
+
+        Raises:
+            EncoderError: If the encoder reads too few tokens to cut for.
+        """
         target, maximum = self.target_tokens, self.target_tokens * 3 // 2
         if encoder.max_tokens is not None:
             room = max(encoder.max_tokens - _CONTEXT_TOKENS, encoder.max_tokens // 2)
             target, maximum = min(target, room), min(maximum, room)
+        if maximum < _SMALLEST_MAXIMUM:
+            raise EncoderError(
+                f"the encoder {encoder.name!r} reads only {encoder.max_tokens} tokens of a text, too few for "
+                "passages; choose another with --model"
+            )
         return PassageLimits(target, maximum)
 
 
@@ -78,14 +87,13 @@ class Preparer:
         Raises:
             EncoderError: If the encoder reads too few tokens to cut for.
         """
-        limits = self._options.limits(self._encoder)
-        cuts = self._cut(documents, limits, recurring)
-        fitting = iter(self._fits([passage.text for cut in cuts for passage in cut.passages]))
-        for i, (document, cut) in enumerate(zip(documents, cuts, strict=True)):
-            own = [next(fitting) for _ in cut.passages]
-            if not all(own):
-                cuts[i] = self._cut_shorter(document, limits, recurring)
-        return cuts
+        return split_passages(
+            documents,
+            count_tokens=self._count,
+            limits=self._options.limits(self._encoder),
+            recurring=recurring,
+            keep_boilerplate=self._options.keep_boilerplate,
+        )
 
     def encode(self, titles: Sequence[str], passages: Sequence[Passage]) -> list[EncodedPassage]:
         """Encode passages, each under its title, in one go."""
@@ -98,27 +106,6 @@ class Preparer:
             self._encoded(title, passage, vector.tobytes())
             for title, passage, vector in zip(titles, passages, vectors, strict=True)
         ]
-
-    def _cut(self, documents: Sequence[Document], limits: PassageLimits, recurring: frozenset[str]) -> list[Cut]:
-        return split_passages(
-            documents,
-            count_tokens=self._count,
-            limits=limits,
-            recurring=recurring,
-            keep_boilerplate=self._options.keep_boilerplate,
-        )
-
-    def _cut_shorter(self, document: Document, limits: PassageLimits, recurring: frozenset[str]) -> Cut:
-        """For texts whose tokens number more than those of their sentences together."""
-        while limits.maximum >= _SMALLEST_MAXIMUM:
-            limits = PassageLimits(limits.target // 2, limits.maximum // 2)
-            (cut,) = self._cut([document], limits, recurring)
-            if all(self._fits([passage.text for passage in cut.passages])):
-                return cut
-        raise EncoderError(
-            f"the encoder {self._encoder.name!r} reads only {self._encoder.max_tokens} tokens of a text, too few for "
-            f"the passages of {document.doc_id!r}; choose another with --model"
-        )
 
     def _encoded(self, title: str, passage: Passage, vector: bytes) -> EncodedPassage:
         texts = [passage.text[start:end] for start, end in passage.sentences]

@@ -270,21 +270,21 @@ def _batches(documents: Iterable[Document]) -> Iterator[list[Document]]:
 
 
 def _storable(document: Document) -> Document:
-    """The document with what SQLite cannot hold replaced, wherever it stands.
+    """The document with what SQLite cannot hold (NUL, lone surrogates) replaced, character by character."""
+    author, date = document.author, document.date
+    return replace(
+        document,
+        text=_storable_text(document.text),
+        title=_storable_text(document.title),
+        source=_storable_text(document.source),
+        author=None if author is None else _storable_text(author),
+        date=None if date is None else _storable_text(date),
+        metadata={
+            _storable_text(key): _storable_text(value) if isinstance(value, str) else value
+            for key, value in document.metadata.items()
+        },
+    )
 
-    Raises:
-        SourceError: If it has no identifier.
-    """
-    if not document.doc_id.strip():
-        raise SourceError(f"the document {document.text[:40]!r} has no doc_id; give it one")
-    metadata = {_clean(key): _clean(value) for key, value in document.metadata.items()}
-    sections = tuple(replace(section, author=_clean(section.author)) for section in document.sections)
-    named = {name: _clean(getattr(document, name)) for name in _STRINGS}
-    return replace(document, **named, metadata=metadata, sections=sections)
 
-
-def _clean(value: T) -> T:
-    """A value as it is, but in strings NUL and lone surrogates become U+FFFD, character by character."""
-    if not isinstance(value, str):
-        return value
-    return value.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # type: ignore[return-value]
+def _storable_text(text: str) -> str:
+    return text.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")

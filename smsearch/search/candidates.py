@@ -31,7 +31,7 @@ class Candidates:
         rows: Rows of the reader.
         dense: Cosine with the query in `[-1, 1]`; None in lexical mode.
         bm25: 0 where no word matched.
-        bound: The BM25 that no passage can exceed for this query.
+        bound: BM25 of a passage that would hold every word of the query in its rarest form.
         late: Late-interaction score in `[-1, 1]`; None where the encoder has no token vectors, or
             the mode does not ask for it.
     """

@@ -27,7 +27,7 @@ def fuse(candidates: Candidates) -> NDArray[np.float32]:
         return candidates.bm25
     if candidates.late is None and not candidates.bound:
         return candidates.dense
-    total = candidates.dense + LEXICAL_WEIGHT * candidates.bm25 / max(candidates.bound, 1e-9)
+    total = candidates.dense + LEXICAL_WEIGHT * np.minimum(candidates.bm25 / max(candidates.bound, 1e-9), 1)
     weights = 1 + LEXICAL_WEIGHT
     if candidates.late is not None:
         total, weights = total + LATE_WEIGHT * candidates.late, weights + LATE_WEIGHT

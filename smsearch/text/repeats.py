@@ -15,6 +15,9 @@ from itertools import pairwise
 
 from smsearch.text.lines import fold_letters
 
+KEYS_VERSION = 1
+"""Of the way keys are made; a new number makes them again."""
+
 N_BANDS = 8
 N_ROWS = 5
 SIMILARITY = 0.85

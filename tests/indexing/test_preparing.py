@@ -9,6 +9,7 @@ from smsearch.errors import EncoderError
 from smsearch.indexing.preparing import CutOptions, Preparer, document_fingerprint, passage_fingerprint
 from smsearch.records import Document, Passage
 from tests.fakes import KeywordEncoder
+from tests.whole_texts import WholeTextEncoder
 
 NOTHING: frozenset[str] = frozenset()
 
@@ -22,7 +23,7 @@ def test_lengths_leave_room_for_title_and_heading() -> None:
 
 
 def test_no_passage_is_longer_than_the_encoder_reads() -> None:
-    encoder = KeywordEncoder(max_tokens=40)
+    encoder = WholeTextEncoder(max_tokens=40)
     text = "\n\n".join(f"Sentence number {i} speaks of a cat and a dog." for i in range(60))
     (cut,) = Preparer(encoder, CutOptions()).cut([Document("x", text)], recurring=NOTHING)
     assert max(encoder.count_tokens([passage.text for passage in cut.passages])) <= 40
@@ -30,12 +31,10 @@ def test_no_passage_is_longer_than_the_encoder_reads() -> None:
 
 
 def test_an_encoder_that_reads_almost_nothing_is_refused() -> None:
-    class Greedy(KeywordEncoder):
-        def count_tokens(self, texts: list[str]) -> np.ndarray:
-            return np.full(len(texts), 1000, np.int64)
-
+    encoder = WholeTextEncoder(max_tokens=40)
+    encoder.count_tokens = lambda texts: np.full(len(texts), 1000, np.int64)  # of which no sentence is to blame
     with pytest.raises(EncoderError, match="'keywords' reads only 40 tokens"):
-        Preparer(Greedy(max_tokens=40), CutOptions()).cut([Document("x", "A cat. A dog.")], recurring=NOTHING)
+        Preparer(encoder, CutOptions()).cut([Document("x", "A cat. A dog.")], recurring=NOTHING)
 
 
 def test_everything_that_decides_what_is_stored_changes_the_fingerprint() -> None:

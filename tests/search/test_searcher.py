@@ -13,23 +13,10 @@ from smsearch.search import candidates, searcher
 from smsearch.search.question import Question
 from smsearch.search.searcher import Searcher
 from tests.fakes import KeywordEncoder
+from tests.whole_texts import WholeTextEncoder
 
 MakeIndex = Callable[..., Index]
 QUESTION = "why say no to social media"
-
-
-class WithoutTokens(KeywordEncoder):
-    """An encoder of whole texts only, as a transformer is."""
-
-    token_ids = token_vectors = token_weights = None  # type: ignore[assignment]
-
-    def encode_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        return KeywordEncoder(*self.keywords).encode_passages(texts)
-
-    def __getattribute__(self, name: str) -> object:
-        if name in {"token_ids", "token_vectors", "token_weights"}:
-            raise AttributeError(name)
-        return super().__getattribute__(name)
 
 
 @pytest.fixture
@@ -51,7 +38,7 @@ def test_ties_are_ordered_by_passage_id_in_every_mode(make_index: MakeIndex) -> 
 
 def test_scores_of_an_encoder_without_tokens_are_the_mean_of_cosine_and_words(make_index: MakeIndex) -> None:
     index = make_index(
-        Document("cats", "cat cat cat"), Document("both", "cat dog"), Document("fox", "fox"), encoder=WithoutTokens()
+        Document("cats", "cat cat cat"), Document("both", "cat dog"), Document("fox", "fox"), encoder=WholeTextEncoder()
     )
     hits = index.search("cat", 3)
     assert [hit.doc_id for hit in hits] == ["cats", "both", "fox"]
