@@ -141,7 +141,7 @@ def _say_for_people(hits: Sequence[Hit], *, full: bool) -> None:
 
 def _particulars(hit: Hit) -> str:
     kind = hit.kind if hit.kind == "post" else f"comment by {hit.author}" if hit.author else "comment"
-    parts = [f"{hit.score:.3f}", hit.doc_id, hit.source, hit.lang, kind, hit.date or ""]
+    parts = [f"{hit.score:.3f}", hit.doc_id if hit.title else "", hit.source, hit.lang, kind, hit.date or ""]
     if hit.duplicates:
         parts.append(f"+{hit.duplicates} with the same text")
     return printable(" · ".join(part for part in parts if part)).replace("\n", " ")

@@ -35,6 +35,7 @@ class IndexReader:
         passage_ids: `(n_rows,)` int64; the representative of each row.
         alive: `(n_rows,)` bool.
         vectors: Vectors by row.
+        langs: Languages of the passages, most frequent first.
         rebuilt: Whether the derived files could not be used and were made again in memory.
     """
 
@@ -53,6 +54,7 @@ class IndexReader:
         self.passage_ids: NDArray[np.int64] = np.empty(0, np.int64)
         self.alive: NDArray[np.bool_] = np.empty(0, np.bool_)
         self.vectors: VectorIndex = ExactIndex(np.empty((0, self.encoder.dim), np.float32))
+        self.langs: list[str] = []
         self.rebuilt = False
         self._base: tuple[int, Derived] | None = None
         self._later_tokens = TokenLists.from_lists([])
@@ -123,6 +125,7 @@ class IndexReader:
         if self._base is None or self._base[0] != generation:
             self._base = (generation, self._open_base())
         self._layer_changes(self._base[1])
+        self.langs = list(self.store.counts_by("lang"))
         self._seen = (generation, last_change)
 
     def _open_base(self) -> Derived:

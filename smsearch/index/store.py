@@ -328,10 +328,6 @@ class Store:
         query = "SELECT COUNT(*) FROM passages WHERE representative IS NOT NULL"
         return int(self.connection.execute(query).fetchone()[0])
 
-    def langs(self) -> list[str]:
-        """Languages of the passages, most frequent first."""
-        return list(self.counts_by("lang"))
-
 
 _DOCUMENT = "doc_id, text, title, source, author, date, lang, metadata, sections"
 _JOINED = "FROM passages p JOIN documents d ON d.document_key = p.document_key"

@@ -94,7 +94,7 @@ def gather_candidates(
 def _lexical(reader: IndexReader, question: Question, depth: int) -> tuple[Rows, Scores, float]:
     if question.mode == "dense" or not depth:
         return np.empty(0, np.int64), np.empty(0, np.float32), 0.0
-    words = query_words(question.query, reader.store.langs()[:_MOST_LANGS])
+    words = query_words(question.query, reader.langs[:_MOST_LANGS])
     scores, ids = reader.lexical.search(words, depth, filters=question.filters)
     return reader.rows_of(ids), scores, reader.lexical.upper_bound(words, len(reader))
 

@@ -18,6 +18,8 @@ _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 _LEAST_COSINE = 0.5
 _LEAST_WEIGHT = 0.6  # of the mean weight: words below ("the", "att") match too easily
 
+Stretch = tuple[int, int]
+
 
 class Highlighter:
     """Highlights the hits of one query."""
@@ -33,13 +35,14 @@ class Highlighter:
         self._query = query
         self._store = store
         self._encoder = encoder
-        self._tokens = QueryTokens.from_query(query, encoder) if isinstance(encoder, TokenEncoder) else None
+        self._token_encoder = encoder if isinstance(encoder, TokenEncoder) else None
+        self._forms: dict[str, set[str]] = {}
 
-    def best_sentences(self, hits: Sequence[StoredPassage]) -> list[tuple[int, int]]:
+    def best_sentences(self, hits: Sequence[StoredPassage]) -> list[Stretch]:
         """`(start, end)` of the best sentence of each passage, relative to the passage; the first of equals."""
-        sentences = [stored.passage.sentences or ((0, len(stored.passage.text)),) for stored in hits]
         if not hits:
             return []
+        sentences = [stored.passage.sentences or ((0, len(stored.passage.text)),) for stored in hits]
         scores = self._sentence_scores(hits, sentences)
         best, start = [], 0
         for spans in sentences:
@@ -47,26 +50,25 @@ class Highlighter:
             start += len(spans)
         return best
 
-    def matches(self, sentence: str, lang: str) -> list[tuple[int, int]]:
-        """`(start, end)` of the words of a sentence that match a word of the query, in any language."""
-        spans = [match.span() for match in _WORD.finditer(sentence)]
-        words = [sentence[start:end] for start, end in spans]
-        if not words:
-            return []
-        wanted = {form for forms in query_words(self._query, [lang]) for form in forms}
-        alike = self._alike(words)
-        return [
-            span
-            for span, word, near in zip(spans, words, alike, strict=True)
-            if near or not wanted.isdisjoint(fold_words(word, lang))
+    def matches(self, sentences: Sequence[str], langs: Sequence[str]) -> list[list[Stretch]]:
+        """For each sentence, `(start, end)` of its words that match a word of the query, in any language."""
+        spans = [[match.span() for match in _WORD.finditer(sentence)] for sentence in sentences]
+        words = [
+            (sentence[start:end], lang)
+            for sentence, lang, of_sentence in zip(sentences, langs, spans, strict=True)
+            for start, end in of_sentence
         ]
+        near = iter(self._near([word for word, _ in words]))
+        same = iter([not self._wanted(lang).isdisjoint(fold_words(word, lang)) for word, lang in words])
+        return [[span for span in of_sentence if next(near) | next(same)] for of_sentence in spans]
 
     def _sentence_scores(
-        self, hits: Sequence[StoredPassage], sentences: Sequence[tuple[tuple[int, int], ...]]
+        self, hits: Sequence[StoredPassage], sentences: Sequence[tuple[Stretch, ...]]
     ) -> NDArray[np.float32]:
-        if isinstance(self._encoder, TokenEncoder) and self._tokens is not None:
+        if self._token_encoder is not None:
             lists = [ids for stored in hits for ids in self._store.sentence_tokens(stored.passage_id)]
-            return late_scores(self._tokens, TokenLists.from_lists(lists), self._encoder)
+            tokens = QueryTokens.from_query(self._query, self._token_encoder)
+            return late_scores(tokens, TokenLists.from_lists(lists), self._token_encoder)
         texts = [s.passage.text[a:b] for s, spans in zip(hits, sentences, strict=True) for a, b in spans]
         if self._encoder is not None:
             vector = self._encoder.encode_queries([self._query])[0]
@@ -75,15 +77,29 @@ class Highlighter:
         return np.array([self._overlap(text, lang) for text, lang in zip(texts, langs, strict=True)], np.float32)
 
     def _overlap(self, text: str, lang: str) -> float:
+        """How many words of the query stand in a text."""
         words = set(fold_words(text, lang))
         return sum(not words.isdisjoint(forms) for forms in query_words(self._query, [lang]))
 
-    def _alike(self, words: Sequence[str]) -> list[bool]:
+    def _wanted(self, lang: str) -> set[str]:
+        """The forms of the query's words in a language."""
+        if lang not in self._forms:
+            self._forms[lang] = {form for forms in query_words(self._query, [lang]) for form in forms}
+        return self._forms[lang]
+
+    def _near(self, words: Sequence[str]) -> list[bool]:
         """Which words have a token near a telling token of the query."""
-        if not isinstance(self._encoder, TokenEncoder) or self._tokens is None or not len(self._tokens):
-            return [False] * len(words)
-        lists = TokenLists.from_lists(self._encoder.token_ids(words))
-        telling = self._tokens.weights >= _LEAST_WEIGHT * self._tokens.weights.mean()
-        near = best_matches(self._tokens, lists.ids, self._encoder)[telling].max(axis=0) >= _LEAST_COSINE
-        bounds = zip(lists.offsets[:-1].tolist(), lists.offsets[1:].tolist(), strict=True)
-        return [bool(near[start:end].any()) for start, end in bounds]
+        near = np.zeros(len(words), dtype=np.bool_)
+        if self._token_encoder is None or not words:
+            return near.tolist()
+        tokens = QueryTokens.from_query(self._query, self._token_encoder)
+        ids = self._token_encoder.token_ids(words)
+        lengths = np.array([len(found) for found in ids])
+        if not len(tokens) or not lengths.any():
+            return near.tolist()
+        telling = tokens.weights >= _LEAST_WEIGHT * tokens.weights.mean()
+        cosines = best_matches(tokens, np.concatenate(ids), self._token_encoder)[telling].max(axis=0)
+        starts = np.cumsum(lengths) - lengths
+        filled = lengths > 0
+        near[filled] = np.maximum.reduceat(cosines, starts[filled]) >= _LEAST_COSINE
+        return near.tolist()

@@ -16,7 +16,7 @@ from smsearch.index.store import StoredPassage
 from smsearch.records import Hit
 from smsearch.search.candidates import EXHAUSTIVE, Candidates, Scores, gather_candidates
 from smsearch.search.fusion import fuse
-from smsearch.search.highlighting import Highlighter
+from smsearch.search.highlighting import Highlighter, Stretch
 from smsearch.search.question import Question
 
 _DEPTH = 200
@@ -154,9 +154,12 @@ class Searcher:
         encoder = None if question.mode == "lexical" else self._load_encoder()
         highlighter = Highlighter(question.query, self._reader.store, encoder)
         best = highlighter.best_sentences([choice.stored for choice in chosen])
+        passages = [choice.stored.passage for choice in chosen]
+        sentences = [passage.text[start:end] for passage, (start, end) in zip(passages, best, strict=True)]
+        matches = highlighter.matches(sentences, [passage.lang for passage in passages])
         return [
-            _as_hit(question, rank, ranking, choice, sentence=span, highlighter=highlighter)
-            for rank, (choice, span) in enumerate(zip(chosen, best, strict=True), 1)
+            _as_hit(question, rank, ranking, choice, sentence=span, matches=found)
+            for rank, (choice, span, found) in enumerate(zip(chosen, best, matches, strict=True), 1)
         ]
 
 
@@ -166,11 +169,10 @@ def _as_hit(
     ranking: _Ranking,
     choice: _Choice,
     *,
-    sentence: tuple[int, int],
-    highlighter: Highlighter,
+    sentence: Stretch,
+    matches: Sequence[Stretch],
 ) -> Hit:
     stored, passage, parts = choice.stored, choice.stored.passage, ranking.candidates
-    text = passage.text[slice(*sentence)]
     first = passage.start + sentence[0]
     return Hit(
         query=question.query,
@@ -185,10 +187,10 @@ def _as_hit(
         start=passage.start,
         end=passage.end,
         text=passage.text,
-        sentence=text,
+        sentence=passage.text[slice(*sentence)],
         sentence_start=first,
         sentence_end=passage.start + sentence[1],
-        matches=tuple((first + start, first + end) for start, end in highlighter.matches(text, passage.lang)),
+        matches=tuple((first + start, first + end) for start, end in matches),
         dense=_part(parts.dense, choice.place),
         lexical=_part(parts.bm25, choice.place) or None,
         late=_part(parts.late, choice.place),

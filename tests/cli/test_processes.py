@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -95,40 +96,53 @@ def test_the_prompt_answers_until_control_d(environment: dict[str, str]) -> None
         env={**environment, "TERM": "dumb"},
     )
     os.close(secondary)
-    shown = ""
-    for typed, answer in (
-        (f"{QUESTION}\n", "003_820c8e683cad6f24.txt"),
-        ("kaffe modem\n", "000_2464f422169d4903.txt"),
-        ("\x04", ""),
-    ):
-        shown = _read_until(primary, "ask> ")
+    terminal = Terminal(primary)
+    answers = []
+    for typed in (f"{QUESTION}\n", "kaffe modem\n", "\x04"):
+        answers.append(terminal.read_until("ask> "))
         os.write(primary, typed.encode())
-        shown = _read_until(primary, answer) if answer else shown
-        assert answer in shown
-    rest = _read_until(primary, "\0never")
+    answers.append(terminal.read_to_the_end())
     os.close(primary)
     assert process.wait(30) == 0
-    assert "Traceback" not in rest
-    assert (Path(environment["XDG_STATE_HOME"]) / "smsearch" / "history").read_text().split("\n")[-3:] == [
-        QUESTION,
-        "kaffe modem",
-        "",
-    ]
+    assert "an empty line or Ctrl-D ends" in answers[0]
+    assert "selvmodsigelse" in answers[1]
+    assert "modemet" in answers[2]
+    assert "Traceback" not in answers[3]
+    history = Path(environment["XDG_STATE_HOME"]) / "smsearch" / "history"
+    assert history.read_text("utf-8").splitlines()[-2:] == [QUESTION, "kaffe modem"]
 
 
-def _read_until(terminal: int, wanted: str) -> str:
-    """What the terminal shows up to a text, or to its end."""
-    shown = b""
-    until = time.monotonic() + 20
-    while wanted.encode() not in shown and time.monotonic() < until:
+class Terminal:
+    """What a pseudo-terminal shows, with an end to patience."""
+
+    def __init__(self, primary: int) -> None:
+        self._primary = primary
+        self._shown = ""
+
+    def read_until(self, wanted: str) -> str:
+        """What is shown up to a text; the rest is kept for the next time."""
+        until = time.monotonic() + 20
+        while wanted not in self._shown:
+            more = self._more(until)
+            assert more, f"{wanted!r} is not in {self._shown!r}"
+            self._shown += more
+        before, _, self._shown = self._shown.partition(wanted)
+        return before
+
+    def read_to_the_end(self) -> str:
+        until = time.monotonic() + 20
+        while more := self._more(until):
+            self._shown += more
+        return self._shown
+
+    def _more(self, until: float) -> str:
+        readable, _, _ = select.select([self._primary], [], [], max(until - time.monotonic(), 0))
+        if not readable:
+            return ""
         try:
-            read = os.read(terminal, 1 if wanted == "ask> " else 1024)
+            return os.read(self._primary, 1024).decode(errors="replace")
         except OSError:  # Linux says so when the other end is closed
-            break
-        if not read:
-            break
-        shown += read
-    return shown.decode(errors="replace")
+            return ""
 
 
 @posix
@@ -149,7 +163,7 @@ def test_the_progress_bar_shows_on_a_terminal_only(environment: dict[str, str], 
         env={**environment, "TERM": "xterm", "COLUMNS": "100"},
     )
     os.close(secondary)
-    shown = _read_until(primary, "\0never")
+    shown = Terminal(primary).read_to_the_end()
     os.close(primary)
     out, _ = loud.communicate(timeout=30)
     assert "indexing" in shown

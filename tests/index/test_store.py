@@ -118,7 +118,6 @@ def test_counts_are_most_frequent_first(writer: IndexWriter, store: Store) -> No
     put(writer, "c", "dog", source="x", passage={"lang": "da"}, metadata={"left_out": True})
     put(writer, "d", "fox", source="x", passage={"lang": "da"}, metadata={"left_out": True})
     assert list(store.counts_by("lang").items()) == [("da", 3), ("sv", 2)]
-    assert store.langs() == ["da", "sv"]
     assert store.counts_by("kind") == {"post": 3, "comment": 2}
     assert store.documents_by_source() == {"x": 3, "y": 1}
     assert store.left_out_by_reason() == {"test": (2, 2)}
