@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from pathlib import Path
-from typing import TypeVar
 
 from smsearch.encoders.protocol import Encoder
 from smsearch.errors import ShrinkError, SourceError
@@ -24,9 +23,6 @@ _BATCH_CHARACTERS = 1_000_000
 _BATCH_DOCUMENTS = 1_000
 _SAMPLE_DOCUMENTS = 1_000
 _MOST_VANISHING = 0.5
-_STRINGS = ("doc_id", "text", "title", "source", "author", "date", "lang")
-
-T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -270,19 +266,31 @@ def _batches(documents: Iterable[Document]) -> Iterator[list[Document]]:
 
 
 def _storable(document: Document) -> Document:
-    """The document with what SQLite cannot hold (NUL, lone surrogates) replaced, character by character."""
+    """The document with what SQLite cannot hold (NUL, lone surrogates) replaced, wherever it stands.
+
+    Raises:
+        SourceError: If it has no identifier.
+    """
+    if not document.doc_id.strip():
+        raise SourceError(f"the document {document.text[:40]!r} has no doc_id; give it one")
     author, date = document.author, document.date
     return replace(
         document,
+        doc_id=_storable_text(document.doc_id),
         text=_storable_text(document.text),
         title=_storable_text(document.title),
         source=_storable_text(document.source),
         author=None if author is None else _storable_text(author),
         date=None if date is None else _storable_text(date),
+        lang=_storable_text(document.lang),
         metadata={
             _storable_text(key): _storable_text(value) if isinstance(value, str) else value
             for key, value in document.metadata.items()
         },
+        sections=tuple(
+            replace(section, author=None if section.author is None else _storable_text(section.author))
+            for section in document.sections
+        ),
     )
 
 
