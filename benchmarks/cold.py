@@ -89,7 +89,7 @@ def measure(folder: Path, runs: int) -> list[str]:
     ask = medians["`smsearch ask`"]
     ratio = medians["script of sentence-transformers + FAISS"] / ask
     taken = imports([sys.executable, "-X", "importtime", *ours[1:], "ask", QUERY, "--json", *index])
-    lines = [
+    return [
         "# A cold question",
         "",
         f"`python benchmarks/cold.py --runs {runs} --write`, {platform.machine()}, {os.cpu_count()} cores, "
@@ -101,14 +101,13 @@ def measure(folder: Path, runs: int) -> list[str]:
         "",
         f"The script takes **{ratio:.1f} times** as long as `smsearch ask`.",
         "",
-        "Where the time of `smsearch ask --json` goes (imports as `python -X importtime` counts them, each with what "
-        "it imports itself, so `faiss` after `numpy` is what it adds):",
+        "Where the time of `smsearch ask --json` goes: imports as `python -X importtime` counts them, each with what it "
+        "imports itself (`faiss` without `numpy`, which comes first; `smsearch.api` with `numpy`):",
         "",
         "| import | ms |",
         "|---|--:|",
         *(f"| `{module}` | {taken[module]:.0f} |" for module in PARTS if module in taken),
     ]
-    return lines
 
 
 if __name__ == "__main__":

@@ -37,11 +37,11 @@ class Asked:
     answer: int
 
 
-def index_of(documents: Sequence[Document], folder: Path, model: str) -> Index:
+def index_of(documents: Sequence[Document], folder: Path, model: str, target_tokens: int | None = None) -> Index:
     """An index of documents handed in."""
     folder.mkdir(parents=True)
     (folder / "empty").mkdir()
-    build_index(folder / "empty", folder, model=model).close()
+    build_index(folder / "empty", folder, model=model, target_tokens=target_tokens).close()
     index = open_index(folder)
     index.add(documents)
     return index
@@ -158,13 +158,15 @@ def main() -> None:
     parser.add_argument("--eval", type=Path, required=True, help="folder of the evaluation sets")
     parser.add_argument("--every", type=int, default=6, help="every n-th XQuAD question")
     parser.add_argument("--model", default="builtin")
+    parser.add_argument("--target-tokens", type=int, help="length of a passage")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     begin = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         indexes = {
-            lang: index_of(xquad_documents(options.eval, lang), root / lang, options.model) for lang in XQUAD_LANGS
+            lang: index_of(xquad_documents(options.eval, lang), root / lang, options.model, options.target_tokens)
+            for lang in XQUAD_LANGS
         }
         same = {
             lang: ask_all(indexes[lang], xquad_queries(options.eval, lang, lang, every=options.every))
@@ -175,8 +177,11 @@ def main() -> None:
             for pair in CROSS_PAIRS
         }
         documents, queries = swefaq(options.eval)
-        faq = ask_all(index_of(documents, root / "swefaq", options.model), queries)
-    lines = ["| fusion | XQuAD same language, mean of 12 | XQuAD en<->{de es ru tr zh}, mean of 10 | SweFAQ |", "|---|--:|--:|--:|"]
+        faq = ask_all(index_of(documents, root / "swefaq", options.model, options.target_tokens), queries)
+    lines = [
+        "| fusion | XQuAD same language, mean of 12 | XQuAD en<->{de es ru tr zh}, mean of 10 | SweFAQ |",
+        "|---|--:|--:|--:|",
+    ]
     for name, fuse in WAYS.items():
         mono = np.mean([ndcg(asked, fuse) for asked in same.values()])
         between = np.mean([ndcg(asked, fuse) for asked in cross.values()])

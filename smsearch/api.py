@@ -76,7 +76,7 @@ def build_index(
         model_options: Further keywords of `load_encoder`: prompts, device, backend and so on.
         format: Reader to use for every file; None goes by each file's name.
         fields: Which fields of JSONL and CSV files hold what.
-        target_tokens: Length at which a passage is full, in the encoder's tokens (128 unless the
+        target_tokens: Length at which a passage is full, in the encoder's tokens (160 unless the
             index says otherwise).
         keep_boilerplate: Whether comment forms, navigation and the like stay in the passages (no,
             unless the index says otherwise).
@@ -92,8 +92,8 @@ def build_index(
         ShrinkError: If more than half of all documents would be removed.
         IndexLockedError: If another process is writing to the index.
     """
-    from smsearch.index.writer import open_writer  # noqa: PLC0415
-    from smsearch.sources import resolve_source  # noqa: PLC0415
+    from smsearch.index.writer import open_writer
+    from smsearch.sources import resolve_source
 
     named = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
     if not named:
@@ -115,8 +115,8 @@ def count_files(sources: Sequence[PathLike]) -> int | None:
     Raises:
         SourceError: If a source is not there.
     """
-    from smsearch.sources import count_files as count  # noqa: PLC0415
-    from smsearch.sources import resolve_source  # noqa: PLC0415
+    from smsearch.sources import count_files as count
+    from smsearch.sources import resolve_source
 
     counts = [count(resolve_source(os.fspath(each))) for each in sources]
     return None if None in counts else sum(n for n in counts if n is not None)
@@ -221,7 +221,7 @@ class Index:
             QueryError: If the query is empty, or a filter makes no sense.
             EncoderError: If the encoder or the reranker cannot be loaded.
         """
-        from smsearch.search.question import Question  # noqa: PLC0415
+        from smsearch.search.question import Question
 
         filters = Filters(
             langs=_as_tuple(langs, "langs"),
@@ -288,7 +288,7 @@ class Index:
             EncoderError: If the model cannot be loaded; the index stays as it is.
             IndexLockedError: If another process is writing to the index.
         """
-        from smsearch.indexing.reencoding import reencode  # noqa: PLC0415
+        from smsearch.indexing.reencoding import reencode
 
         encoder = self.encoder if model is None else load_encoder(model, **(model_options or {}))
         with self._writing() as writer:
@@ -322,7 +322,7 @@ class Index:
         Raises:
             IndexLockedError: If another process is writing to the index.
         """
-        from smsearch.index.verification import index_faults  # noqa: PLC0415
+        from smsearch.index.verification import index_faults
 
         with self._writing() as writer, writer.batch():
             return index_faults(writer)
@@ -393,16 +393,16 @@ class Index:
 
     def vectors(self, passage_ids: Sequence[int]) -> Any:  # noqa: ANN401  a numpy array; numpy is not imported here
         """Vectors of some passages; `(n, dim)` float32, unit rows."""
-        import numpy as np  # noqa: PLC0415
+        import numpy as np
 
-        from smsearch.index.derived import encoded_passages  # noqa: PLC0415
+        from smsearch.index.derived import encoded_passages
 
         with self._reading():
             return encoded_passages(self._reader.store, np.array(passage_ids, np.int64), self._reader.encoder.dim)[0]
 
     def status(self) -> Status:
         """What the index holds."""
-        from smsearch.index.describing import index_status  # noqa: PLC0415
+        from smsearch.index.describing import index_status
 
         with self._reading():
             return index_status(self._reader)
@@ -410,7 +410,7 @@ class Index:
     # -- within -------------------------------------------------------------------------------
 
     def _searcher(self) -> Searcher:
-        from smsearch.search.searcher import Searcher  # noqa: PLC0415
+        from smsearch.search.searcher import Searcher
 
         return Searcher(self._reader, lambda: self.encoder)
 
@@ -423,7 +423,7 @@ class Index:
 
     @contextmanager
     def _writing(self) -> Iterator[IndexWriter]:
-        from smsearch.index.writer import open_writer  # noqa: PLC0415
+        from smsearch.index.writer import open_writer
 
         with self._lock:
             self._require_open()
@@ -458,7 +458,7 @@ def _recorded_options(
     writer: IndexWriter, *, target_tokens: int | None = None, keep_boilerplate: bool | None = None
 ) -> CutOptions:
     """The options given, else those of the last build, else the usual ones; recorded for the next."""
-    from smsearch.indexing.preparing import CutOptions  # noqa: PLC0415
+    from smsearch.indexing.preparing import CutOptions
 
     given = {"target_tokens": target_tokens, "keep_boilerplate": keep_boilerplate}
     recorded = writer.store.get_meta("options") or {}
@@ -469,7 +469,7 @@ def _recorded_options(
 
 
 def _updater(writer: IndexWriter, encoder: Encoder, options: CutOptions, progress: Progress | None = None) -> Updater:
-    from smsearch.indexing.updating import Updater  # noqa: PLC0415
+    from smsearch.indexing.updating import Updater
 
     return Updater(writer, encoder, options=options, progress=progress)
 
@@ -477,6 +477,6 @@ def _updater(writer: IndexWriter, encoder: Encoder, options: CutOptions, progres
 def _load_rerank(model: PathLike | None) -> Rerank | None:
     if model is None:
         return None
-    from smsearch.encoders.rerankers import load_reranker  # noqa: PLC0415
+    from smsearch.encoders.rerankers import load_reranker
 
     return load_reranker(model).score

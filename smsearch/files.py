@@ -76,7 +76,7 @@ def writer_lock(folder: Path, *, timeout: float = 0.0) -> Iterator[None]:
     Raises:
         IndexLockedError: If another process holds the lock for the whole of `timeout`.
     """
-    from filelock import FileLock, Timeout  # noqa: PLC0415  loaded by writers only
+    from filelock import FileLock, Timeout
 
     lock = FileLock(folder / "writer.lock", timeout=timeout)
     try:

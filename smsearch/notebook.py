@@ -59,7 +59,7 @@ class Hits(Sequence[Hit]):
             MissingExtraError: If pandas is not installed.
         """
         try:
-            import pandas as pd  # noqa: PLC0415
+            import pandas as pd
         except ImportError:
             raise MissingExtraError("pandas is not installed; get it with `pip install 'smsearch[pandas]'`") from None
         return pd.DataFrame([hit.as_dict() for hit in self], columns=list(Hit.__dataclass_fields__))

@@ -52,9 +52,9 @@ MakeIndex = Callable[..., smsearch.Index]
 @pytest.fixture
 def make_index(tmp_path: Path) -> Iterator[MakeIndex]:
     """Makes an index of documents that belong to no source, with the built-in encoder or another."""
-    from smsearch.index.recorded_encoder import record_of  # noqa: PLC0415
-    from smsearch.index.writer import open_writer  # noqa: PLC0415
-    from smsearch.indexing.updating import Updater  # noqa: PLC0415
+    from smsearch.index.recorded_encoder import record_of
+    from smsearch.index.writer import open_writer
+    from smsearch.indexing.updating import Updater
 
     opened: list[smsearch.Index] = []
 

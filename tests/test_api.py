@@ -620,7 +620,7 @@ def test_a_reader_sees_what_another_one_wrote(index: Index) -> None:
 
 
 def test_a_second_writer_is_refused_at_once(index: Index) -> None:
-    from smsearch.files import writer_lock  # noqa: PLC0415
+    from smsearch.files import writer_lock
 
     with writer_lock(index.folder), open_index(index.folder) as other:
         with pytest.raises(IndexLockedError, match="another process is writing"):

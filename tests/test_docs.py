@@ -61,7 +61,7 @@ def test_every_command_of_the_readme_runs_in_order(place: Path) -> None:
 
 
 def test_every_command_of_the_readme_is_one_we_have() -> None:
-    from smsearch.cli import app  # noqa: PLC0415
+    from smsearch.cli import app
 
     names = {command.name for command in app.registered_commands} | {"--help", "--version", "-h"}
     assert {shlex.split(line)[1] for line in commands() if line != "smsearch"} <= names

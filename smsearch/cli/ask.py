@@ -45,9 +45,7 @@ def ask(
     where: Annotated[
         list[str] | None, typer.Option(metavar="FIELD=VALUE", help="Only with this metadata.", show_default=False)
     ] = None,
-    per_document: Annotated[
-        int | None, typer.Option(min=1, help="Most hits of one document.", show_default=False)
-    ] = None,
+    per_document: Annotated[int | None, typer.Option(help="Most hits of one document.", show_default=False)] = None,
     min_score: Annotated[float | None, typer.Option(help="Drop hits below this score.", show_default=False)] = None,
     rerank: Annotated[
         str | None,
@@ -62,8 +60,8 @@ def ask(
 
     Example: smsearch ask "why say no to social media"
     """
-    from smsearch.api import open_index  # noqa: PLC0415
-    from smsearch.encoders import load_encoder  # noqa: PLC0415
+    from smsearch.api import open_index
+    from smsearch.encoders import load_encoder
 
     if query is None and not sys.stdin.isatty():
         raise QueryError("no query was given; write one, or - to read one a line from standard input")
@@ -103,7 +101,7 @@ def _answer_all(
 
 def _converse(opened: Index, k: int, wanted: dict[str, Any], *, full: bool) -> None:
     """Answer queries at a prompt until the user has had enough."""
-    from smsearch.cli.history import line_editing  # noqa: PLC0415
+    from smsearch.cli.history import line_editing
 
     say("Ask in any language; an empty line or Ctrl-D ends.", err=True)
     with line_editing():

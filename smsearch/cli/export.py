@@ -25,7 +25,7 @@ def export(
 
     Example: smsearch export --vectors vectors.npy > passages.jsonl
     """
-    from smsearch.api import open_index  # noqa: PLC0415
+    from smsearch.api import open_index
 
     with open_index(index) as opened, _file_to_write(vectors) as file:
         ids = []
@@ -33,7 +33,7 @@ def export(
             ids.append(record["passage_id"])
             say_json(record)
         if file is not None:
-            import numpy as np  # noqa: PLC0415
+            import numpy as np
 
             np.save(file, opened.vectors(ids), allow_pickle=False)
 

@@ -14,7 +14,7 @@ _LONGEST_HISTORY = 1000
 def line_editing() -> Iterator[None]:
     """Let `input` edit lines, recall earlier queries, and remember them for the next time."""
     try:
-        import readline  # noqa: PLC0415  not on every platform
+        import readline
     except ImportError:
         yield
         return

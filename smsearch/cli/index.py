@@ -57,7 +57,7 @@ def index(
 
     Example: smsearch index seeds
     """
-    from smsearch.api import build_index, count_files, index_folder  # noqa: PLC0415
+    from smsearch.api import build_index, count_files, index_folder
 
     folder = index_folder(index)
     with (

@@ -31,7 +31,7 @@ TruncateDimOption = Annotated[
 ]
 RevisionOption = Annotated[str | None, typer.Option(help="Revision of a model on the hub.", show_default=False)]
 TargetTokensOption = Annotated[
-    int | None, typer.Option(min=16, help="Length of a passage, in the model's tokens.", show_default="128")
+    int | None, typer.Option(min=16, help="Length of a passage, in the model's tokens.", show_default="160")
 ]
 KeepBoilerplateOption = Annotated[
     bool | None,
@@ -42,7 +42,7 @@ KeepBoilerplateOption = Annotated[
     ),
 ]
 AllowShrinkOption = Annotated[bool, typer.Option(help="Allow more than half of the documents to be removed.")]
-CountOption = Annotated[int, typer.Option("-k", min=1, help="How many hits.")]
+CountOption = Annotated[int, typer.Option("-k", help="How many hits.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON array of hits.")]
 JsonlOption = Annotated[bool, typer.Option("--jsonl", help="Print one JSON object a line.")]
 FullOption = Annotated[bool, typer.Option("--full", help="Print whole passages, however long.")]

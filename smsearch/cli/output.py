@@ -120,9 +120,9 @@ def _say_for_people(hits: Sequence[Hit], *, full: bool) -> None:
     if not hits:
         say("no hits", err=True)
         return
-    from rich.console import Console  # noqa: PLC0415  costs start-up time
-    from rich.padding import Padding  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
+    from rich.console import Console
+    from rich.padding import Padding
+    from rich.text import Text
 
     class Page(Console):
         def on_broken_pipe(self) -> None:
@@ -149,7 +149,7 @@ def _particulars(hit: Hit) -> str:
 
 def _excerpt(hit: Hit, limit: int | None) -> Text:
     """The passage with its best sentence in bold and the matching words underlined, cut around it."""
-    from rich.text import Text  # noqa: PLC0415
+    from rich.text import Text
 
     text = Text(printable(hit.text))
     text.stylize("bold", hit.sentence_start - hit.start, hit.sentence_end - hit.start)

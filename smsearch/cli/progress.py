@@ -21,8 +21,8 @@ def progress_bar(what: str, total: int | None = None) -> Iterator[Callable[[int]
     if not sys.stderr.isatty():
         yield lambda _n: None
         return
-    from rich.console import Console  # noqa: PLC0415  costs start-up time
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
         TextColumn("{task.description}"),

@@ -18,7 +18,7 @@ def remove(
 
     Example: smsearch remove 003_820c8e683cad6f24.txt
     """
-    from smsearch.api import open_index  # noqa: PLC0415
+    from smsearch.api import open_index
 
     with open_index(index) as opened:
         n = opened.remove(doc_ids)

@@ -20,7 +20,7 @@ def show(
 
     Example: smsearch show 003_820c8e683cad6f24.txt
     """
-    from smsearch.api import open_index  # noqa: PLC0415
+    from smsearch.api import open_index
 
     with open_index(index) as opened:
         document = opened.document(doc_id)

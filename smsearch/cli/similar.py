@@ -22,7 +22,7 @@ def similar(
 
     Example: smsearch similar 003_820c8e683cad6f24.txt
     """
-    from smsearch.api import open_index  # noqa: PLC0415
+    from smsearch.api import open_index
 
     with open_index(index) as opened:
         target = int(to) if to.isdecimal() and to not in opened else to

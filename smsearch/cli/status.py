@@ -24,7 +24,7 @@ def status(
 
     Example: smsearch status
     """
-    from smsearch.api import open_index  # noqa: PLC0415
+    from smsearch.api import open_index
 
     with open_index(index) as opened:
         found = opened.status()

@@ -39,7 +39,7 @@ def update(
 
     Example: smsearch update
     """
-    from smsearch.api import open_index  # noqa: PLC0415
+    from smsearch.api import open_index
 
     options = model_options(query_prompt=query_prompt, passage_prompt=passage_prompt, truncate_dim=truncate_dim)
     recut = target_tokens is not None or keep_boilerplate is not None

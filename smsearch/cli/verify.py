@@ -18,7 +18,7 @@ def verify(
 
     Exit code 1 if anything is wrong. Example: smsearch verify
     """
-    from smsearch.api import open_index  # noqa: PLC0415
+    from smsearch.api import open_index
 
     with open_index(index) as opened:
         if repair and opened.repair():

@@ -65,7 +65,7 @@ def load_encoder(
     folder = _BUILTIN_FOLDER if name == BUILTIN else Path(name).expanduser()
     if name == BUILTIN or _is_static(folder):
         return _load_static(folder, name, options)
-    from smsearch.encoders.transformer import TransformerEncoder, TransformerOptions  # noqa: PLC0415  heavy
+    from smsearch.encoders.transformer import TransformerEncoder, TransformerOptions
 
     return TransformerEncoder(str(folder.absolute()) if folder.is_dir() else name, TransformerOptions(**options))
 
@@ -77,8 +77,8 @@ def export_static(encoder: Encoder, path: str | os.PathLike[str]) -> None:
         EncoderError: If the encoder is not a static one, or the folder exists and is not empty.
         OSError: If the folder cannot be written.
     """
-    from smsearch.encoders.export import write_static_embedding  # noqa: PLC0415  needs numpy
-    from smsearch.encoders.static import StaticEncoder  # noqa: PLC0415  needs numpy
+    from smsearch.encoders.export import write_static_embedding
+    from smsearch.encoders.static import StaticEncoder
 
     if not isinstance(encoder, StaticEncoder):
         raise EncoderError(f"only a static encoder can be exported, and {encoder.name!r} is a transformer")
@@ -88,13 +88,13 @@ def export_static(encoder: Encoder, path: str | os.PathLike[str]) -> None:
 def _is_static(folder: Path) -> bool:
     if not folder.is_dir():
         return False
-    from smsearch.encoders.static import is_static_folder  # noqa: PLC0415  needs numpy
+    from smsearch.encoders.static import is_static_folder
 
     return is_static_folder(folder)
 
 
 def _load_static(folder: Path, name: str, options: dict[str, Any]) -> Encoder:
-    from smsearch.encoders.static import StaticEncoder  # noqa: PLC0415  needs numpy
+    from smsearch.encoders.static import StaticEncoder
 
     unfit = [option for option, value in options.items() if value not in (None, "torch")]
     if unfit:

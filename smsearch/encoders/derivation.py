@@ -124,7 +124,7 @@ def _character_sections(tokenizer: dict[str, Any], skeleton: str) -> dict[str, a
     """
     kinds, forms = array("B", bytes(_PLANE)), array("H", bytes(2 * _PLANE))
     if (tokenizer["normalizer"], tokenizer["pre_tokenizer"]) == (_PLAIN_NORMALIZER, _PLAIN_PRE_TOKENIZER):
-        from tokenizers import Tokenizer  # noqa: PLC0415  building only
+        from tokenizers import Tokenizer
 
         model = Tokenizer.from_str(skeleton)
         composing = _composing_characters()

@@ -62,8 +62,8 @@ def find_model(model: str, *, revision: str | None, backend: Backend) -> FoundMo
 
 
 def _find_cached(name: str, revision: str | None, backend: Backend) -> FoundModel | None:
-    from huggingface_hub import snapshot_download  # noqa: PLC0415  heavy
-    from huggingface_hub.errors import LocalEntryNotFoundError  # noqa: PLC0415  heavy
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
 
     try:
         folder = Path(snapshot_download(name, revision=revision, local_files_only=True))
@@ -75,8 +75,8 @@ def _find_cached(name: str, revision: str | None, backend: Backend) -> FoundMode
 
 
 def _download(name: str, revision: str | None, backend: Backend) -> FoundModel:
-    from huggingface_hub import HfApi, snapshot_download  # noqa: PLC0415  heavy
-    from huggingface_hub.errors import HfHubHTTPError  # noqa: PLC0415  heavy
+    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError
 
     try:
         HfApi().model_info(name, revision=revision, timeout=_PATIENCE)  # fails at once, without retries

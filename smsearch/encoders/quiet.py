@@ -11,12 +11,12 @@ from typing import Any
 @contextmanager
 def quiet_loading() -> Iterator[None]:
     """No progress bars and no notices while a model is loaded; the user's settings come back."""
-    from huggingface_hub.utils.tqdm import (  # noqa: PLC0415  heavy
+    from huggingface_hub.utils.tqdm import (
         are_progress_bars_disabled,
         disable_progress_bars,
         enable_progress_bars,
     )
-    from transformers.utils import logging as transformers_logging  # noqa: PLC0415  heavy
+    from transformers.utils import logging as transformers_logging
 
     notices: Any = transformers_logging  # has no types
 

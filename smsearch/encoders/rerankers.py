@@ -76,7 +76,7 @@ def load_reranker(model: str | os.PathLike[str]) -> Reranker:
     if kind not in {"CrossEncoder", *_MULTI_VECTOR}:
         raise EncoderError(f"the model {name!r} is no reranker; name a cross-encoder or a multi-vector encoder")
     with quiet_loading():
-        from sentence_transformers import CrossEncoder, MultiVectorEncoder  # noqa: PLC0415  3.7 s and 400 MB
+        from sentence_transformers import CrossEncoder, MultiVectorEncoder
 
         keywords: dict[str, Any] = {"model_kwargs": {"use_safetensors": True}, "local_files_only": True}
         try:

@@ -121,7 +121,7 @@ class StaticEncoder:
         Raises:
             OSError: If the files have to be read and cannot be.
         """
-        from smsearch.files import file_sha256  # noqa: PLC0415  not needed for the built-in
+        from smsearch.files import file_sha256
 
         recorded = self.config.sha256
         digests = [recorded.get(name) or file_sha256(self.folder / name) for name in (WEIGHTS, TOKENIZER)]
@@ -140,7 +140,7 @@ class StaticEncoder:
             EncoderError: If a file is not the one recorded.
             OSError: If a file cannot be read.
         """
-        from smsearch.files import file_sha256  # noqa: PLC0415  not needed for a query
+        from smsearch.files import file_sha256
 
         for name, expected in self.config.sha256.items():
             found = file_sha256(self.folder / name)
@@ -215,7 +215,7 @@ class StaticEncoder:
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:
-        from tokenizers import Tokenizer  # noqa: PLC0415  loads 4 MB in 0.25 s
+        from tokenizers import Tokenizer
 
         path = self.folder / TOKENIZER
         try:

@@ -171,7 +171,7 @@ def _check_options(options: TransformerOptions) -> None:
 def _load(folder: Path, name: str, options: TransformerOptions, prompts: Prompts) -> SentenceTransformer:
     """Load from the disk alone; code and pickled weights that come with a model are refused."""
     with quiet_loading():
-        from sentence_transformers import SentenceTransformer  # noqa: PLC0415  3.7 s and 400 MB
+        from sentence_transformers import SentenceTransformer
 
         try:
             return SentenceTransformer(

@@ -108,7 +108,7 @@ class Vocabulary:
 
     @cached_property
     def _skeleton(self) -> Tokenizer:
-        from tokenizers import Tokenizer  # noqa: PLC0415  35 ms, for rare characters only
+        from tokenizers import Tokenizer
 
         return Tokenizer.from_str(self._skeleton_json)
 
@@ -192,7 +192,7 @@ def _map(path: Path) -> Vocabulary | None:
 
 
 def _written(places: list[Path], data: bytes) -> Iterator[Vocabulary]:
-    from smsearch.files import write_atomically  # noqa: PLC0415  once, not at each query
+    from smsearch.files import write_atomically
 
     for place in places:
         try:

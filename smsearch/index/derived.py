@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from smsearch.errors import NotFoundError
 from smsearch.files import file_sha256, write_atomically
 from smsearch.index.database import Connection
 from smsearch.index.store import Store
@@ -115,12 +116,19 @@ def sweep_derived(folder: Path, store: Store) -> None:
 
 
 def encoded_passages(store: Store, passage_ids: NDArray[np.int64], dim: int) -> tuple[NDArray[np.float32], TokenLists]:
-    """Vectors and token lists of some passages, straight from SQLite, in the order given."""
+    """Vectors and token lists of some passages, straight from SQLite, in the order given.
+
+    Raises:
+        NotFoundError: If there is no such passage.
+    """
     vectors = np.empty((len(passage_ids), dim), dtype=np.float32)
     lists = []
     query = "SELECT vector, tokens FROM encodings WHERE passage_id = ?"
     for row, passage_id in enumerate(passage_ids.tolist()):
-        vector, tokens = store.connection.execute(query, (passage_id,)).fetchone()
+        found = store.connection.execute(query, (passage_id,)).fetchone()
+        if found is None:
+            raise NotFoundError(f"there is no passage {passage_id} in the index")
+        vector, tokens = found
         vectors[row] = np.frombuffer(vector, dtype="<f2")
         lists.append(np.frombuffer(tokens, dtype="<i4"))
     return vectors, TokenLists.from_lists(lists)

@@ -86,13 +86,16 @@ class Store:
     # -- sources ------------------------------------------------------------------------------
 
     def record_source(self, source: Source) -> int:
-        """Store a source, or what it is called now; returns its number."""
+        """Store a source, or what it is called now, in its documents too; returns its number."""
         self.connection.execute(
             "INSERT INTO sources (path, name, format, fields) VALUES (?, ?, ?, ?) ON CONFLICT (path) "
             "DO UPDATE SET name = excluded.name, format = excluded.format, fields = excluded.fields",
             (source.path, source.name, source.format, _to_json(asdict(source.fields))),
         )
         row = self.connection.execute("SELECT source_id FROM sources WHERE path = ?", (source.path,)).fetchone()
+        self.connection.execute(
+            "UPDATE documents SET source = ? WHERE source_id = ? AND source != ?", (source.name, row[0], source.name)
+        )
         return int(row[0])
 
     def sources(self) -> list[Source]:

@@ -194,7 +194,7 @@ def _by_score_then_row(scores: NDArray[np.float32], rows: Rows) -> tuple[NDArray
 
 
 def _faiss() -> Any:  # noqa: ANN401  faiss has no types
-    import faiss  # noqa: PLC0415  costs start-up time
+    import faiss
 
     faiss.cvar.distance_compute_blas_threshold = _BLAS_THRESHOLD
     return faiss

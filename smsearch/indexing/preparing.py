@@ -31,7 +31,7 @@ class CutOptions:
         keep_boilerplate: Whether boilerplate stays in the passages.
     """
 
-    target_tokens: int = 128
+    target_tokens: int = 160
     keep_boilerplate: bool = False
 
     def limits(self, encoder: Encoder) -> PassageLimits:
@@ -58,7 +58,6 @@ def document_fingerprint(
     """Digest of all that decides what is stored of a document."""
     parts = (
         document.fingerprint,
-        document.source,
         encoder.fingerprint,
         str(_VERSION),
         str(options),

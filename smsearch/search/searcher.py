@@ -22,6 +22,7 @@ from smsearch.search.question import Question
 _DEPTH = 200
 _DEEPER = 8
 _RERANKED = 50
+_ABOUT_CHARACTERS = 2000
 _BLOCK = 32
 _LAST_ID = 2**63 - 1  # SQLite counts no further
 
@@ -65,24 +66,28 @@ class Searcher:
 
         Args:
             question: What is asked.
-            rerank: Gives texts new scores for a query; applied to the best 50 candidates (to `k`
-                where that is more).
+            rerank: Gives texts new scores for a query; applied to the best 50 candidates, or to as
+                many more as it takes to find `k` hits.
         """
         with self._reader.snapshot():
             admitted = self._reader.admitted(question.filters)
             n_admitted = int(np.count_nonzero(admitted))
             depth = n_admitted if n_admitted <= EXHAUSTIVE else max(_DEPTH, 4 * question.k)
+            n_reranked = max(_RERANKED, question.k)
             while True:
                 candidates = gather_candidates(
                     self._reader, self._load_encoder, question, admitted=admitted, depth=depth
                 )
                 ranking = self._ranked(candidates, fuse(candidates))
+                exhausted = len(ranking) < depth or depth >= n_admitted
                 if rerank is not None:
-                    ranking = self._reranked(question, ranking, rerank)
+                    exhausted = exhausted and len(ranking) <= n_reranked
+                    ranking = self._reranked(question, ranking, rerank, n=n_reranked)
                 chosen = self._choose(question, ranking)
-                if len(chosen) >= question.k or len(ranking) < depth or depth >= n_admitted:
+                if len(chosen) >= question.k or exhausted or _too_low(question, ranking):
                     return self._hits(question, ranking, chosen)
                 depth *= _DEEPER
+                n_reranked *= _DEEPER
 
     def similar_to(self, to: str | int, *, k: int) -> list[Hit]:
         """Passages of other documents near a document or a passage, one of each document.
@@ -102,6 +107,7 @@ class Searcher:
             vectors, _ = encoded_passages(reader.store, np.array(sorted(own), np.int64), reader.encoder.dim)
             mean = vectors.mean(axis=0, keepdims=True)
             mean /= max(float(np.linalg.norm(mean)), 1e-9)
+            about = "\n".join(stored.passage.text for stored in own.values())[:_ABOUT_CHARACTERS]
             question = Question(str(to), k, "dense", per_document=1)
             depth = max(_DEPTH, 4 * k)
             while True:
@@ -110,15 +116,15 @@ class Searcher:
                 ranking = self._ranked(candidates, scores[0])
                 chosen = self._choose(question, ranking, without={stored.doc_id for stored in own.values()})
                 if len(chosen) >= k or len(ranking) < depth:
-                    return self._hits(question, ranking, chosen)
+                    return self._hits(question, ranking, chosen, about=about)
                 depth *= _DEEPER
 
     def _ranked(self, candidates: Candidates, scores: Scores) -> _Ranking:
         order = np.lexsort((self._reader.passage_ids[candidates.rows], -scores))
         return _Ranking(candidates.take(order), scores[order])
 
-    def _reranked(self, question: Question, ranking: _Ranking, rerank: Rerank) -> _Ranking:
-        best = ranking.candidates.take(np.arange(min(max(question.k, _RERANKED), len(ranking))))
+    def _reranked(self, question: Question, ranking: _Ranking, rerank: Rerank, *, n: int) -> _Ranking:
+        best = ranking.candidates.take(np.arange(min(n, len(ranking))))
         ids = self._reader.passage_ids[best.rows].tolist()
         stored = self._reader.store.read_passages(ids)
         texts = [stored[passage_id].passage.text for passage_id in ids]
@@ -128,13 +134,13 @@ class Searcher:
         """The hits: down the ranking until there are enough."""
         chosen: list[_Choice] = []
         n_hits: dict[str, int] = {}
-        for start in range(0, len(ranking), max(2 * question.k, _BLOCK)):
-            for choice in self._shown(question, ranking, start, start + max(2 * question.k, _BLOCK)):
+        step = max(2 * question.k, _BLOCK)
+        for start in range(0, len(ranking), step):
+            for choice in self._shown(question, ranking, start, start + step, without):
                 if question.min_score is not None and ranking.scores[choice.place] < question.min_score:
                     return chosen
                 doc_id = choice.stored.doc_id
-                full = question.per_document is not None and n_hits.get(doc_id, 0) >= question.per_document
-                if doc_id in without or full:
+                if question.per_document is not None and n_hits.get(doc_id, 0) >= question.per_document:
                     continue
                 n_hits[doc_id] = n_hits.get(doc_id, 0) + 1
                 chosen.append(choice)
@@ -142,17 +148,32 @@ class Searcher:
                     return chosen
         return chosen
 
-    def _shown(self, question: Question, ranking: _Ranking, start: int, end: int) -> list[_Choice]:
+    def _shown(
+        self, question: Question, ranking: _Ranking, start: int, end: int, without: Collection[str]
+    ) -> list[_Choice]:
+        """The passages to show for a stretch of the ranking: representatives, or others they stand for."""
         store = self._reader.store
         ids = self._reader.passage_ids[ranking.candidates.rows[start:end]].tolist()
         if not question.filters.empty:
             ids = [store.shown_for(passage_id, question.filters) for passage_id in ids]
         stored = store.read_passages(ids)
-        return [_Choice(place, stored[passage_id]) for place, passage_id in enumerate(ids, start)]
+        choices = [_Choice(place, stored[passage_id]) for place, passage_id in enumerate(ids, start)]
+        if without:
+            choices = [found for choice in choices if (found := self._elsewhere(choice, without))]
+        return choices
 
-    def _hits(self, question: Question, ranking: _Ranking, chosen: Sequence[_Choice]) -> list[Hit]:
+    def _elsewhere(self, choice: _Choice, without: Collection[str]) -> _Choice | None:
+        """The choice itself, or the same text in a document that may be shown."""
+        if choice.stored.doc_id not in without:
+            return choice
+        store = self._reader.store
+        same = store.read_passages(store.represented_by(choice.stored.passage_id))
+        return next((_Choice(choice.place, same[i]) for i in sorted(same) if same[i].doc_id not in without), None)
+
+    def _hits(self, question: Question, ranking: _Ranking, chosen: Sequence[_Choice], *, about: str = "") -> list[Hit]:
+        """The hits, highlighted for the query, or for the text they are to be about."""
         encoder = None if question.mode == "lexical" else self._load_encoder()
-        highlighter = Highlighter(question.query, self._reader.store, encoder)
+        highlighter = Highlighter(about or question.query, self._reader.store, encoder)
         best = highlighter.best_sentences([choice.stored for choice in chosen])
         passages = [choice.stored.passage for choice in chosen]
         sentences = [passage.text[start:end] for passage, (start, end) in zip(passages, best, strict=True)]
@@ -200,6 +221,11 @@ def _as_hit(
         duplicates=stored.duplicates,
         metadata=stored.metadata,
     )
+
+
+def _too_low(question: Question, ranking: _Ranking) -> bool:
+    """Whether the worst candidate is below the least score already, so that deeper ones will be."""
+    return question.min_score is not None and bool(len(ranking)) and ranking.scores[-1] < question.min_score
 
 
 def _part(scores: NDArray[np.float32] | None, place: int) -> float | None:

@@ -109,7 +109,7 @@ def _content(element: Element) -> str:
 
 def _content_text(content: Element) -> str:
     if content.get("type", "text") == "xhtml":
-        from xml.etree.ElementTree import tostring  # noqa: PLC0415  writes, does not parse
+        from xml.etree.ElementTree import tostring
 
         return html_to_text(tostring(content, encoding="unicode").replace("<html:", "<").replace("</html:", "</"))
     text = content.text or ""

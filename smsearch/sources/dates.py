@@ -58,7 +58,7 @@ def _iso_text(text: str) -> str | None:
 def _mail_date(text: str) -> str | None:
     if ":" not in text:
         return None
-    from email.utils import parsedate_to_datetime  # noqa: PLC0415  loaded for mail and feeds only
+    from email.utils import parsedate_to_datetime
 
     try:
         return parsedate_to_datetime(text).isoformat(timespec="seconds")

@@ -227,7 +227,7 @@ def _guess(data: bytes) -> str:
 
     Short texts fit several equally well; Windows-1252 then wins, being the most used by far.
     """
-    from charset_normalizer import from_bytes  # noqa: PLC0415  loaded only for old encodings
+    from charset_normalizer import from_bytes
 
     if len(data) <= _SHORT_BYTES and _looks_western(data):
         return _FALLBACK

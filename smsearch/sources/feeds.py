@@ -52,10 +52,10 @@ def read_feed(file: BinaryIO, *, doc_id: str, fields: Fields) -> Iterator[Docume
 
 def _events(file: BinaryIO) -> Events:
     """The parser's events, with every fault of the XML as a ValueError of one clause."""
-    from xml.etree.ElementTree import ParseError  # noqa: PLC0415  the error class only
+    from xml.etree.ElementTree import ParseError
 
-    from defusedxml import DefusedXmlException  # noqa: PLC0415  loaded for XML only
-    from defusedxml.ElementTree import iterparse  # noqa: PLC0415  loaded for XML only
+    from defusedxml import DefusedXmlException
+    from defusedxml.ElementTree import iterparse
 
     try:
         yield from iterparse(_XmlBytes(file), events=("start", "end"))

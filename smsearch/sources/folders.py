@@ -75,7 +75,7 @@ class _Rules:
         """
         if not path.is_file():
             return self
-        from pathspec import GitIgnoreSpec  # noqa: PLC0415  loaded where an ignore file is
+        from pathspec import GitIgnoreSpec
 
         lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
         return _Rules((*self._specs, (folder, GitIgnoreSpec.from_lines(lines))))

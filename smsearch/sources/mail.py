@@ -77,7 +77,7 @@ def message_to_document(data: bytes, *, fallback_id: str) -> Document:
         data: The message, headers first.
         fallback_id: Name of the document where the message has no `Message-ID`.
     """
-    from email import message_from_bytes, policy  # noqa: PLC0415  loaded for mail only
+    from email import message_from_bytes, policy
 
     message = message_from_bytes(data, policy=policy.default)
     return new_document(

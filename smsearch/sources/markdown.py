@@ -68,7 +68,7 @@ def first_heading(body: str) -> str:
 
 
 def _yaml(matter: str) -> dict[object, object] | None:
-    import yaml  # noqa: PLC0415  loaded for front matter only
+    import yaml
 
     try:
         found = yaml.safe_load(matter)
@@ -78,7 +78,7 @@ def _yaml(matter: str) -> dict[object, object] | None:
 
 
 def _toml(matter: str) -> dict[str, object] | None:
-    import tomllib  # noqa: PLC0415  loaded for front matter only
+    import tomllib
 
     try:
         return tomllib.loads(matter)

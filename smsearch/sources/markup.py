@@ -40,7 +40,7 @@ def html_to_text(html: str, *, keep_lines: bool = False) -> str:
 
 def parse_html(html: str) -> Any:  # noqa: ANN401  lxml has no types
     """The tree of some HTML without its comments; None when it is empty or too deeply nested."""
-    from lxml import etree  # type: ignore[import-untyped]  # noqa: PLC0415  loaded for markup only
+    from lxml import etree  # type: ignore[import-untyped]
 
     if not html.strip():
         return None
@@ -55,7 +55,7 @@ def parse_html(html: str) -> Any:  # noqa: ANN401  lxml has no types
 
 def tree_to_text(tree: Any, *, keep_lines: bool = False) -> str:  # noqa: ANN401  lxml has no types
     """The words of a tree of HTML, or of trafilatura's own, with blank lines between its blocks."""
-    from lxml import etree  # noqa: PLC0415  loaded for markup only
+    from lxml import etree
 
     pieces: list[str] = []
     in_pre = 0

@@ -40,7 +40,7 @@ def read_pdf(file: BinaryIO, *, doc_id: str, fields: Fields) -> Iterator[Documen
 
 def _open(file: BinaryIO) -> PdfReader:
     try:
-        from pypdf import PdfReader  # noqa: PLC0415  an extra, loaded for PDF only
+        from pypdf import PdfReader
     except ImportError:
         raise MissingExtraError(
             "reading PDF files needs pypdf, which is not installed; run: pip install 'smsearch[pdf]'"

@@ -55,7 +55,7 @@ def page_document(html: str, *, doc_id: str) -> Document:
 
 def _extract(html: str) -> dict[str, Any]:
     """What trafilatura finds in a page; empty when it finds nothing."""
-    import trafilatura  # noqa: PLC0415  heavy, and loaded for web pages only
+    import trafilatura
 
     logging.getLogger("trafilatura").addHandler(logging.NullHandler())
     dates = {"original_date": True, "extensive_search": False}

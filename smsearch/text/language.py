@@ -170,7 +170,7 @@ def _by_model(text: str) -> str:
 @cache
 def _classifier() -> Callable[[str], tuple[str, float]]:
     """The detector, whose confidence lies in [0, 1]; it keeps no state between texts."""
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier  # noqa: PLC0415  (half a second)
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
     classify: Callable[[str], tuple[str, float]] = identifier.classify

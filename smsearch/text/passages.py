@@ -36,8 +36,8 @@ class PassageLimits:
         maximum: No passage is longer, unless a single visible character is.
     """
 
-    target: int = 128
-    maximum: int = 192
+    target: int = 160
+    maximum: int = 240
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,7 +97,7 @@ def near_keys(shingle_sets: Sequence[Shingles]) -> list[list[int]]:
     Texts of fewer than 8 words have none: a word more or less makes them another text. Texts with
     different numbers never meet.
     """
-    from rensa import RMinHash  # noqa: PLC0415  loaded when text is added only
+    from rensa import RMinHash
 
     long_enough = [i for i, found in enumerate(shingle_sets) if len(found) >= _FEWEST_WORDS - 1]
     keys: list[list[int]] = [[] for _ in shingle_sets]

@@ -135,7 +135,7 @@ def _wraps(text: str, start: int, end: int, following: int) -> bool:
 
 def _raw_sentences(text: str, start: int, end: int, lang: str) -> Iterator[Stretch]:
     """What sentencex makes of a block, trimmed, blank ones left out."""
-    from sentencex import get_sentence_boundaries  # noqa: PLC0415  (4 MB, loaded when first used)
+    from sentencex import get_sentence_boundaries
 
     for boundary in get_sentence_boundaries(lang, text[start:end]):
         span = _trim(text, start + boundary["start_index"], start + boundary["end_index"])

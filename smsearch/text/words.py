@@ -198,7 +198,7 @@ def folding_version() -> str:
 
     Passages folded under one version and queries under another may miss each other.
     """
-    from Stemmer import version  # noqa: PLC0415  (not needed to import this module)
+    from Stemmer import version
 
     return f"1 snowball {version()}"
 
@@ -277,7 +277,7 @@ def _stemmer(lang: str) -> Any | None:  # noqa: ANN401  (PyStemmer has no types)
     """The Snowball stemmer of a language in this thread, or None where there is none."""
     stemmers = _stemmers.by_lang
     if lang not in stemmers:
-        from Stemmer import Stemmer, algorithms  # noqa: PLC0415  (loaded when first used)
+        from Stemmer import Stemmer, algorithms
 
         algorithm = _ALGORITHMS.get(_primary(lang), "")
         stemmers[lang] = Stemmer(algorithm) if algorithm in algorithms() else None

@@ -62,8 +62,8 @@ def test_a_model_is_the_same_wherever_its_folder_stands(tiny: Path, tmp_path: Pa
 
 
 def test_loading_is_silent_and_leaves_settings_as_they_were(tiny: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    from huggingface_hub.utils import are_progress_bars_disabled  # noqa: PLC0415  heavy
-    from transformers.utils import logging as transformers_logging  # noqa: PLC0415  heavy
+    from huggingface_hub.utils import are_progress_bars_disabled
+    from transformers.utils import logging as transformers_logging
 
     before = (are_progress_bars_disabled(), transformers_logging.get_verbosity())
     level = logging.getLogger("sentence_transformers").level
@@ -138,7 +138,7 @@ def test_options_that_make_no_sense_are_refused(tiny: Path, tmp_path: Path) -> N
 
 
 def test_the_builtin_exported_gives_the_same_vectors(tmp_path: Path) -> None:
-    from sentence_transformers import SentenceTransformer  # noqa: PLC0415  heavy
+    from sentence_transformers import SentenceTransformer
 
     builtin = load_encoder("builtin")
     export_static(builtin, tmp_path / "exported")

@@ -11,10 +11,10 @@ MAX_TOKENS = 16
 
 def save_tiny_model(folder: Path) -> Path:
     """A sentence-transformers folder with random weights, always the same ones."""
-    import torch  # noqa: PLC0415  heavy
-    from sentence_transformers import SentenceTransformer  # noqa: PLC0415  heavy
-    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer  # noqa: PLC0415  heavy
-    from transformers import BertConfig, BertModel, BertTokenizer  # noqa: PLC0415  heavy
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+    from transformers import BertConfig, BertModel, BertTokenizer
 
     parts = folder.parent / f"{folder.name}-parts"
     with torch.random.fork_rng():

@@ -34,13 +34,12 @@ def test_everything_that_decides_what_is_stored_changes_the_fingerprint() -> Non
     same = document_fingerprint(document, encoder=encoder, options=options, recurring=NOTHING)
     others = [
         document_fingerprint(replace(document, title="T"), encoder=encoder, options=options, recurring=NOTHING),
-        document_fingerprint(replace(document, source="s"), encoder=encoder, options=options, recurring=NOTHING),
         document_fingerprint(replace(document, text="A dog."), encoder=encoder, options=options, recurring=NOTHING),
         document_fingerprint(document, encoder=KeywordEncoder("cat"), options=options, recurring=NOTHING),
         document_fingerprint(document, encoder=encoder, options=CutOptions(64), recurring=NOTHING),
         document_fingerprint(document, encoder=encoder, options=CutOptions(keep_boilerplate=True), recurring=NOTHING),
     ]
-    assert len({same, *others}) == 7
+    assert len({same, *others}) == 6
     renamed = document_fingerprint(replace(document, doc_id="y"), encoder=encoder, options=options, recurring=NOTHING)
     assert renamed == same
 

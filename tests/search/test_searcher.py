@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -119,3 +120,35 @@ def test_a_hit_carries_everything_known_of_its_document(make_index: MakeIndex) -
         {"n": 1},
     )
     assert (hit.start, hit.end, hit.duplicates) == (0, 24, 0)
+
+
+def test_the_same_text_in_another_document_is_similar(tmp_path: Path) -> None:
+    folder = tmp_path / "posts"
+    folder.mkdir()
+    text = "Hvorfor man bør sige nej til sociale medier, når man ikke har tid til at svare brugerne."
+    (folder / "first.txt").write_text(text, encoding="utf-8")
+    (folder / "second.txt").write_text(text, encoding="utf-8")
+    (folder / "third.txt").write_text("Opskrift på rugbrød med surdej og solsikkekerner.", encoding="utf-8")
+    with smsearch.build_index(folder, tmp_path / "index") as index:
+        for doc_id, other in (("first.txt", "second.txt"), ("second.txt", "first.txt")):
+            hits = index.similar(doc_id, 2)
+            assert [hit.doc_id for hit in hits] == [other, "third.txt"]
+            assert hits[0].score == pytest.approx(1, abs=1e-3)
+
+
+def test_reranking_goes_deeper_until_there_are_k_documents(tmp_path: Path) -> None:
+    with smsearch.build_index(_many_passages(tmp_path), tmp_path / "index") as index:
+        question = Question("sociale medier", 3, per_document=1)
+        hits = index._searcher().search(question, rerank=lambda _query, texts: np.arange(len(texts), dtype=np.float32))
+    assert len({hit.doc_id for hit in hits}) == 3
+
+
+def _many_passages(tmp_path: Path) -> Path:
+    """One document of sixty passages about the query, and two that are about something else."""
+    folder = tmp_path / "posts"
+    folder.mkdir()
+    about = [f"# Nummer {i}\n\nSociale medier og sociale medier, afsnit {i}: {'ord' * i}." for i in range(60)]
+    (folder / "long.md").write_text("\n\n".join(about), encoding="utf-8")
+    (folder / "b.txt").write_text("En opskrift på rugbrød.", encoding="utf-8")
+    (folder / "c.txt").write_text("Toget kører til Odense hver time.", encoding="utf-8")
+    return folder

@@ -13,7 +13,7 @@ pypdf = pytest.importorskip("pypdf")
 
 
 def make_pdf(*pages: str, password: str | None = None) -> bytes:
-    from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject  # noqa: PLC0415  optional library
+    from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
 
     writer = pypdf.PdfWriter()
     font = DictionaryObject(
