@@ -93,7 +93,7 @@ def measure(folder: Path, runs: int) -> list[str]:
         "# A cold question",
         "",
         f"`python benchmarks/cold.py --runs {runs} --write`, {platform.machine()}, {os.cpu_count()} cores, "
-        f"Python {platform.python_version()}; medians and range of {runs} interleaved runs, five posts, warm disk cache.",
+        f"Python {platform.python_version()}; {runs} interleaved runs over five posts, warm disk cache.",
         "",
         "| command | median | range |",
         "|---|--:|--:|",
@@ -101,7 +101,7 @@ def measure(folder: Path, runs: int) -> list[str]:
         "",
         f"The script takes **{ratio:.1f} times** as long as `smsearch ask`.",
         "",
-        "Where the time of `smsearch ask --json` goes: imports as `python -X importtime` counts them, each with what it "
+        "Where the time of `smsearch ask --json` goes: imports as `python -X importtime` counts them, with what each "
         "imports itself (`faiss` without `numpy`, which comes first; `smsearch.api` with `numpy`):",
         "",
         "| import | ms |",

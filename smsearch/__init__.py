@@ -15,7 +15,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from smsearch.api import Index, build_index, open_index
+    from smsearch.api.building import build_index, open_index
+    from smsearch.api.opened import Index
     from smsearch.encoders import load_encoder
     from smsearch.errors import SmsearchError
     from smsearch.notebook import Hits
@@ -29,13 +30,13 @@ _HOMES = {
     "Fields": "smsearch.records",
     "Hit": "smsearch.records",
     "Hits": "smsearch.notebook",
-    "Index": "smsearch.api",
+    "Index": "smsearch.api.opened",
     "Section": "smsearch.records",
     "SmsearchError": "smsearch.errors",
     "Status": "smsearch.records",
-    "build_index": "smsearch.api",
+    "build_index": "smsearch.api.building",
     "load_encoder": "smsearch.encoders",
-    "open_index": "smsearch.api",
+    "open_index": "smsearch.api.building",
 }
 
 __all__ = [

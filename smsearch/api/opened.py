@@ -1,125 +1,26 @@
-"""The Python door: build an index, open it, ask it, keep it up to date."""
+"""An open index: ask it, change it, read it."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import asdict
+from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from smsearch.api.options import PathLike, make_updater, recorded_options
 from smsearch.encoders import Encoder, load_encoder
-from smsearch.errors import IndexStateError, NotFoundError, QueryError, SourceError
-from smsearch.index.database import has_index
+from smsearch.errors import IndexStateError, NotFoundError, QueryError
 from smsearch.index.reader import IndexReader
-from smsearch.index.recorded_encoder import check_encoder, record_of
+from smsearch.index.recorded_encoder import check_encoder
 from smsearch.notebook import Hits
-from smsearch.records import BuildReport, Document, Fields, Filters, Mode, Span, Status
+from smsearch.records import BuildReport, Document, Filters, Mode, Span, Status
 
 if TYPE_CHECKING:
     from smsearch.index.writer import IndexWriter
-    from smsearch.indexing.preparing import CutOptions
-    from smsearch.indexing.updating import Progress, Updater
+    from smsearch.indexing.updating import Progress
     from smsearch.search.searcher import Rerank, Searcher
-
-DEFAULT_INDEX = "indexes/default"
-INDEX_VARIABLE = "SMSEARCH_INDEX"
-
-PathLike = str | os.PathLike[str]
-
-
-def index_folder(path: PathLike | None = None) -> Path:
-    """The folder of an index: the one named, else `$SMSEARCH_INDEX`, else `indexes/default`."""
-    return Path(path or os.environ.get(INDEX_VARIABLE) or DEFAULT_INDEX)
-
-
-def open_index(path: PathLike | None = None, *, encoder: Encoder | None = None) -> Index:
-    """Open an index for asking and changing.
-
-    Args:
-        path: Its folder; None takes `$SMSEARCH_INDEX`, else `indexes/default`.
-        encoder: The encoder to use; None loads the one the index was made with, when needed.
-
-    Raises:
-        NotFoundError: If there is no index.
-        IndexStateError: If it is damaged, or from a newer version.
-        EncoderError: If the encoder does not fit the index.
-    """
-    return Index(index_folder(path), encoder=encoder)
-
-
-def build_index(
-    sources: PathLike | Sequence[PathLike],
-    path: PathLike | None = None,
-    *,
-    model: PathLike | None = None,
-    model_options: Mapping[str, Any] | None = None,
-    format: str | None = None,  # noqa: A002  the field's word
-    fields: Fields | None = None,
-    target_tokens: int | None = None,
-    keep_boilerplate: bool | None = None,
-    allow_shrink: bool = False,
-    progress: Progress | None = None,
-) -> Index:
-    """Read files, folders and exports into an index; made if it is not there, else brought up to date.
-
-    Only what is new or changed is encoded, and what vanished from these sources is removed.
-
-    Args:
-        sources: Files, folders, glob patterns, or `-` for standard input.
-        path: Folder of the index; None takes `$SMSEARCH_INDEX`, else `indexes/default`.
-        model: `builtin`, the name of a sentence-transformers model, or a directory; None takes the
-            one the index was made with, for a new index `builtin`.
-        model_options: Further keywords of `load_encoder`: prompts, device, backend and so on.
-        format: Reader to use for every file; None goes by each file's name.
-        fields: Which fields of JSONL and CSV files hold what.
-        target_tokens: Length at which a passage is full, in the encoder's tokens (160 unless the
-            index says otherwise).
-        keep_boilerplate: Whether comment forms, navigation and the like stay in the passages (no,
-            unless the index says otherwise).
-        allow_shrink: Whether more than half of all documents may be removed.
-        progress: Called with the number of documents dealt with since the last call.
-
-    Returns:
-        The index, open; `index.report` says what was done.
-
-    Raises:
-        SourceError: If a source is not there.
-        EncoderError: If the model cannot be loaded, or the index was made with another one.
-        ShrinkError: If more than half of all documents would be removed.
-        IndexLockedError: If another process is writing to the index.
-    """
-    from smsearch.index.writer import open_writer
-    from smsearch.sources import resolve_source
-
-    named = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
-    if not named:
-        raise SourceError("no source was named; name a file, a folder, a pattern, or - for standard input")
-    resolved = [resolve_source(os.fspath(each), format=format, fields=fields or Fields()) for each in named]
-    folder = index_folder(path)
-    encoder = _load_for(folder, model, dict(model_options or {}))
-    with open_writer(folder, encoder=record_of(encoder)) as writer:
-        options = _recorded_options(writer, target_tokens=target_tokens, keep_boilerplate=keep_boilerplate)
-        report = _updater(writer, encoder, options, progress).index_sources(resolved, allow_shrink=allow_shrink)
-    index = Index(folder, encoder=encoder)
-    index.report = report
-    return index
-
-
-def count_files(sources: Sequence[PathLike]) -> int | None:
-    """How many files some sources hold, for a progress bar; None where that cannot be known beforehand.
-
-    Raises:
-        SourceError: If a source is not there.
-    """
-    from smsearch.sources import count_files as count
-    from smsearch.sources import resolve_source
-
-    counts = [count(resolve_source(os.fspath(each))) for each in sources]
-    return None if None in counts else sum(n for n in counts if n is not None)
 
 
 class Index:
@@ -257,7 +158,7 @@ class Index:
             IndexLockedError: If another process is writing to the index.
         """
         with self._writing() as writer:
-            self.report = _updater(writer, self.encoder, _recorded_options(writer)).add_documents(documents)
+            self.report = make_updater(writer, self.encoder, recorded_options(writer)).add_documents(documents)
         return self.report
 
     def update(self, *, allow_shrink: bool = False, progress: Progress | None = None) -> BuildReport:
@@ -269,7 +170,7 @@ class Index:
         """
         with self._writing() as writer:
             sources = [source for source in writer.store.sources() if source.path != "-"]
-            updater = _updater(writer, self.encoder, _recorded_options(writer), progress)
+            updater = make_updater(writer, self.encoder, recorded_options(writer), progress)
             self.report = updater.index_sources(sources, allow_shrink=allow_shrink)
         return self.report
 
@@ -292,7 +193,7 @@ class Index:
 
         encoder = self.encoder if model is None else load_encoder(model, **(model_options or {}))
         with self._writing() as writer:
-            options = _recorded_options(writer, target_tokens=target_tokens, keep_boilerplate=keep_boilerplate)
+            options = recorded_options(writer, target_tokens=target_tokens, keep_boilerplate=keep_boilerplate)
             self.report = reencode(writer, encoder, options=options, progress=progress)
         self._encoder = encoder
         return self.report
@@ -444,34 +345,6 @@ def _as_tuple(values: Sequence[str] | None, name: str) -> tuple[str, ...] | None
 def _plain(value: object) -> str:
     """A metadata value as SQLite's JSON functions write it."""
     return str(int(value)) if isinstance(value, bool) else str(value)
-
-
-def _load_for(folder: Path, model: PathLike | None, options: dict[str, Any]) -> Encoder:
-    """The model named, else that of the index, else the built-in one."""
-    if model is not None or not has_index(folder):
-        return load_encoder(model or "builtin", **options)
-    with closing(IndexReader(folder)) as reader:
-        return load_encoder(reader.encoder.name, **{**reader.encoder.settings, **options})
-
-
-def _recorded_options(
-    writer: IndexWriter, *, target_tokens: int | None = None, keep_boilerplate: bool | None = None
-) -> CutOptions:
-    """The options given, else those of the last build, else the usual ones; recorded for the next."""
-    from smsearch.indexing.preparing import CutOptions
-
-    given = {"target_tokens": target_tokens, "keep_boilerplate": keep_boilerplate}
-    recorded = writer.store.get_meta("options") or {}
-    options = CutOptions(**{**recorded, **{key: value for key, value in given.items() if value is not None}})
-    with writer.batch():
-        writer.store.set_meta("options", asdict(options))
-    return options
-
-
-def _updater(writer: IndexWriter, encoder: Encoder, options: CutOptions, progress: Progress | None = None) -> Updater:
-    from smsearch.indexing.updating import Updater
-
-    return Updater(writer, encoder, options=options, progress=progress)
 
 
 def _load_rerank(model: PathLike | None) -> Rerank | None:

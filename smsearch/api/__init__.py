@@ -1,0 +1,14 @@
+"""The Python door: build an index, open it, ask it, keep it up to date."""
+
+from smsearch.api.building import DEFAULT_INDEX, INDEX_VARIABLE, build_index, count_files, index_folder, open_index
+from smsearch.api.opened import Index
+
+__all__ = [
+    "DEFAULT_INDEX",
+    "INDEX_VARIABLE",
+    "Index",
+    "build_index",
+    "count_files",
+    "index_folder",
+    "open_index",
+]

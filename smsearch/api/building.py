@@ -1,0 +1,123 @@
+"""Indexes made, brought up to date, and opened."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from smsearch.api.opened import Index
+from smsearch.api.options import PathLike, make_updater, recorded_options
+from smsearch.encoders import Encoder, load_encoder
+from smsearch.errors import SourceError
+from smsearch.index.database import has_index
+from smsearch.index.reader import IndexReader
+from smsearch.index.recorded_encoder import record_of
+from smsearch.records import Fields
+
+if TYPE_CHECKING:
+    from smsearch.indexing.updating import Progress
+
+DEFAULT_INDEX = "indexes/default"
+INDEX_VARIABLE = "SMSEARCH_INDEX"
+
+
+def index_folder(path: PathLike | None = None) -> Path:
+    """The folder of an index: the one named, else `$SMSEARCH_INDEX`, else `indexes/default`."""
+    return Path(path or os.environ.get(INDEX_VARIABLE) or DEFAULT_INDEX)
+
+
+def open_index(path: PathLike | None = None, *, encoder: Encoder | None = None) -> Index:
+    """Open an index for asking and changing.
+
+    Args:
+        path: Its folder; None takes `$SMSEARCH_INDEX`, else `indexes/default`.
+        encoder: The encoder to use; None loads the one the index was made with, when needed.
+
+    Raises:
+        NotFoundError: If there is no index.
+        IndexStateError: If it is damaged, or from a newer version.
+        EncoderError: If the encoder does not fit the index.
+    """
+    return Index(index_folder(path), encoder=encoder)
+
+
+def build_index(
+    sources: PathLike | Sequence[PathLike],
+    path: PathLike | None = None,
+    *,
+    model: PathLike | None = None,
+    model_options: Mapping[str, Any] | None = None,
+    format: str | None = None,  # noqa: A002  the field's word
+    fields: Fields | None = None,
+    target_tokens: int | None = None,
+    keep_boilerplate: bool | None = None,
+    allow_shrink: bool = False,
+    progress: Progress | None = None,
+) -> Index:
+    """Read files, folders and exports into an index; made if it is not there, else brought up to date.
+
+    Only what is new or changed is encoded, and what vanished from these sources is removed.
+
+    Args:
+        sources: Files, folders, glob patterns, or `-` for standard input.
+        path: Folder of the index; None takes `$SMSEARCH_INDEX`, else `indexes/default`.
+        model: `builtin`, the name of a sentence-transformers model, or a directory; None takes the
+            one the index was made with, for a new index `builtin`.
+        model_options: Further keywords of `load_encoder`: prompts, device, backend and so on.
+        format: Reader to use for every file; None goes by each file's name.
+        fields: Which fields of JSONL and CSV files hold what.
+        target_tokens: Length at which a passage is full, in the encoder's tokens (160 unless the
+            index says otherwise).
+        keep_boilerplate: Whether comment forms, navigation and the like stay in the passages (no,
+            unless the index says otherwise).
+        allow_shrink: Whether more than half of all documents may be removed.
+        progress: Called with the number of documents dealt with since the last call.
+
+    Returns:
+        The index, open; `index.report` says what was done.
+
+    Raises:
+        SourceError: If a source is not there.
+        EncoderError: If the model cannot be loaded, or the index was made with another one.
+        ShrinkError: If more than half of all documents would be removed.
+        IndexLockedError: If another process is writing to the index.
+    """
+    from smsearch.index.writer import open_writer
+    from smsearch.sources import resolve_source
+
+    named = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
+    if not named:
+        raise SourceError("no source was named; name a file, a folder, a pattern, or - for standard input")
+    resolved = [resolve_source(os.fspath(each), format=format, fields=fields or Fields()) for each in named]
+    folder = index_folder(path)
+    encoder = _load_for(folder, model, dict(model_options or {}))
+    with open_writer(folder, encoder=record_of(encoder)) as writer:
+        options = recorded_options(writer, target_tokens=target_tokens, keep_boilerplate=keep_boilerplate)
+        report = make_updater(writer, encoder, options, progress).index_sources(resolved, allow_shrink=allow_shrink)
+    index = Index(folder, encoder=encoder)
+    index.report = report
+    return index
+
+
+def count_files(sources: Sequence[PathLike]) -> int | None:
+    """How many files some sources hold, for a progress bar; None where that cannot be known beforehand.
+
+    Raises:
+        SourceError: If a source is not there.
+    """
+    from smsearch.sources import count_files as count
+    from smsearch.sources import resolve_source
+
+    counts = [count(resolve_source(os.fspath(each))) for each in sources]
+    return None if None in counts else sum(n for n in counts if n is not None)
+
+
+def _load_for(folder: Path, model: PathLike | None, options: dict[str, Any]) -> Encoder:
+    """The model named, else that of the index, else the built-in one."""
+    if model is not None or not has_index(folder):
+        return load_encoder(model or "builtin", **options)
+    with closing(IndexReader(folder)) as reader:
+        return load_encoder(reader.encoder.name, **{**reader.encoder.settings, **options})

@@ -1,0 +1,43 @@
+"""How an index is brought up to date: the options of its last build, and the updater."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from smsearch.encoders import Encoder
+
+if TYPE_CHECKING:
+    from smsearch.index.writer import IndexWriter
+    from smsearch.indexing.preparing import CutOptions
+    from smsearch.indexing.updating import Progress, Updater
+
+PathLike = str | os.PathLike[str]
+
+
+def recorded_options(
+    writer: IndexWriter, *, target_tokens: int | None = None, keep_boilerplate: bool | None = None
+) -> CutOptions:
+    """The options given, else those of the last build, else the usual ones; recorded for the next."""
+    from smsearch.indexing.preparing import CutOptions
+
+    given = {"target_tokens": target_tokens, "keep_boilerplate": keep_boilerplate}
+    recorded = writer.store.get_meta("options") or {}
+    options = CutOptions(**{**recorded, **{key: value for key, value in given.items() if value is not None}})
+    with writer.batch():
+        writer.store.set_meta("options", asdict(options))
+    return options
+
+
+def make_updater(
+    writer: IndexWriter, encoder: Encoder, options: CutOptions, progress: Progress | None = None
+) -> Updater:
+    """What writes to an index with an encoder.
+
+    Raises:
+        EncoderError: If the index was made with another encoder.
+    """
+    from smsearch.indexing.updating import Updater
+
+    return Updater(writer, encoder, options=options, progress=progress)
