@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 _MOST_NAMED = 20
 _EXCERPT_LINES = 5
 _INDENT = 4
+_BEGINS = re.compile(r"[.!?…]\s+|\n\s*|[。！？]")
+_SPACE = re.compile(r"\s+")
 _BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
@@ -121,7 +124,6 @@ def _say_for_people(hits: Sequence[Hit], *, full: bool) -> None:
         say("no hits", err=True)
         return
     from rich.console import Console
-    from rich.padding import Padding
     from rich.text import Text
 
     class Page(Console):
@@ -135,8 +137,11 @@ def _say_for_people(hits: Sequence[Hit], *, full: bool) -> None:
         head.append(f"{hit.rank:>2}. ", style="bold")
         head.append(printable(hit.title or hit.doc_id).replace("\n", " "), style="bold cyan")
         console.print(head, overflow="ellipsis", no_wrap=True)
-        console.print(Padding(Text(_particulars(hit), style="dim"), (0, 0, 0, _INDENT)))
-        console.print(Padding(_excerpt(hit, limit), (0, 0, 1, _INDENT)))
+        for text in (Text(_particulars(hit), style="dim"), _excerpt(hit, limit)):
+            for line in text.wrap(console, max(console.width - _INDENT, 20)):
+                line.rstrip()
+                console.print(Text(" " * _INDENT if line else "").append_text(line), soft_wrap=True)
+        console.print()
 
 
 def _particulars(hit: Hit) -> str:
@@ -170,8 +175,10 @@ def _window(hit: Hit, limit: int | None) -> tuple[int, int]:
     spare = max(limit - (end - start), 0)
     first = max(min(start - spare // 2, n - limit), 0)
     last = min(max(first + limit, end if end - start <= limit else start + limit), n)
-    space = hit.text.find(" ", first, start)
-    return (space + 1 if first and space >= 0 else first), last
+    if first:  # begin with a sentence where one begins, else with a word
+        begin = _BEGINS.search(hit.text, first, start) or _SPACE.search(hit.text, first, start)
+        first = begin.end() if begin else first
+    return first, last
 
 
 def _steers(char: str) -> bool:
