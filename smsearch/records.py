@@ -150,6 +150,7 @@ class Passage:
         text: `document.text[start:end]`.
         kind: Post or comment.
         author: Of a comment, where known.
+        date: Of a comment, where known, ISO 8601.
         lang: BCP 47 tag, or `und`.
         heading: The heading the passage stands under, or the empty string.
         sentences: `(start, end)` of each sentence, relative to the passage.
@@ -160,6 +161,7 @@ class Passage:
     text: str
     kind: Kind = "post"
     author: str | None = None
+    date: str | None = None
     lang: str = UNKNOWN_LANG
     heading: str = ""
     sentences: tuple[tuple[int, int], ...] = ()
@@ -283,7 +285,7 @@ class Hit:
         lexical: BM25 of the passage, or None where no word matched.
         late: Late-interaction score in `[-1, 1]`, or None where the encoder has no token vectors.
         author: Author of the comment or document, where known.
-        date: Date of the document, where known.
+        date: Date of the comment or document, where known.
         heading: Heading above the passage, or the empty string.
         duplicates: How many other passages hold (nearly) the same text.
         metadata: Metadata of the document.

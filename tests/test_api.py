@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import smsearch
-from smsearch import Document, Index, build_index, open_index
+from smsearch import Document, Index, SmsearchError, build_index, open_index
 from smsearch.errors import (
     EncoderError,
     IndexLockedError,
@@ -33,6 +33,8 @@ NAMES = [
     "004_15acd275ac0913da.txt",
 ]
 QUESTION = "why say no to social media"
+
+SEEDS = Path(__file__).parents[1] / "seeds"
 
 
 @pytest.fixture
@@ -656,3 +658,37 @@ def test_four_threads_ask_while_one_adds(index: Index) -> None:
     assert all(answer == expected for answer in answers)
     assert len(index) == 15
     assert index.verify() == []
+
+
+def test_an_interrupted_reencoding_leaves_the_index_and_its_options_as_they_were(tmp_path: Path) -> None:
+    def interrupt(_n: int) -> None:
+        raise KeyboardInterrupt
+
+    with smsearch.build_index(SEEDS, tmp_path / "index") as index:
+        before = list(index.passages())
+        with pytest.raises(KeyboardInterrupt):
+            index.reencode(target_tokens=40, progress=interrupt)
+        assert list(index.passages()) == before
+        report = index.update()
+        assert (report.unchanged, report.changed, report.encoded) == (5, 0, 0)
+
+
+def test_documents_have_the_language_of_most_of_their_post(tmp_path: Path) -> None:
+    with smsearch.build_index(SEEDS, tmp_path / "index") as index:
+        assert [index.document(doc_id).lang for doc_id in index.doc_ids()] == ["sv", "sv", "sv", "da", "sv"]
+
+
+def test_an_index_within_a_source_is_no_part_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "post.txt").write_text("Et indlæg om sociale medier.", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        with smsearch.build_index(".") as index:
+            assert index.report is not None
+            assert (index.doc_ids(), index.report.skipped) == (["post.txt"], ())
+
+
+def test_a_language_filter_takes_any_spelling_and_refuses_what_is_none(tmp_path: Path) -> None:
+    with smsearch.build_index(SEEDS, tmp_path / "index") as index:
+        assert index.search("medier", langs=["DA"]) == index.search("medier", langs=["da"])
+        with pytest.raises(SmsearchError, match="'danish' is no language tag"):
+            index.search("medier", langs=["danish"])

@@ -2,6 +2,7 @@
 
 from smsearch.api.building import DEFAULT_INDEX, INDEX_VARIABLE, build_index, count_files, index_folder, open_index
 from smsearch.api.opened import Index
+from smsearch.api.options import load_for
 
 __all__ = [
     "DEFAULT_INDEX",
@@ -10,5 +11,6 @@ __all__ = [
     "build_index",
     "count_files",
     "index_folder",
+    "load_for",
     "open_index",
 ]

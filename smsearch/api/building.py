@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smsearch.api.opened import Index
-from smsearch.api.options import PathLike, make_updater, recorded_options
-from smsearch.encoders import Encoder, load_encoder
+from smsearch.api.options import PathLike, load_for, make_updater, recorded_options
+from smsearch.encoders import Encoder
 from smsearch.errors import SourceError
-from smsearch.index.database import has_index
-from smsearch.index.reader import IndexReader
 from smsearch.index.recorded_encoder import record_of
 from smsearch.records import Fields
 
@@ -93,7 +90,7 @@ def build_index(
         raise SourceError("no source was named; name a file, a folder, a pattern, or - for standard input")
     resolved = [resolve_source(os.fspath(each), format=format, fields=fields or Fields()) for each in named]
     folder = index_folder(path)
-    encoder = _load_for(folder, model, dict(model_options or {}))
+    encoder = load_for(folder, model, dict(model_options or {}))
     with open_writer(folder, encoder=record_of(encoder)) as writer:
         options = recorded_options(writer, target_tokens=target_tokens, keep_boilerplate=keep_boilerplate)
         report = make_updater(writer, encoder, options, progress).index_sources(resolved, allow_shrink=allow_shrink)
@@ -113,11 +110,3 @@ def count_files(sources: Sequence[PathLike]) -> int | None:
 
     counts = [count(resolve_source(os.fspath(each))) for each in sources]
     return None if None in counts else sum(n for n in counts if n is not None)
-
-
-def _load_for(folder: Path, model: PathLike | None, options: dict[str, Any]) -> Encoder:
-    """The model named, else that of the index, else the built-in one."""
-    if model is not None or not has_index(folder):
-        return load_encoder(model or "builtin", **options)
-    with closing(IndexReader(folder)) as reader:
-        return load_encoder(reader.encoder.name, **{**reader.encoder.settings, **options})

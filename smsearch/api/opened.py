@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,13 +10,14 @@ from threading import RLock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from smsearch.api.options import PathLike, make_updater, recorded_options
+from smsearch.api.options import PathLike, load_for, make_updater, recorded_options
 from smsearch.encoders import Encoder, load_encoder
 from smsearch.errors import IndexStateError, NotFoundError, QueryError
 from smsearch.index.reader import IndexReader
 from smsearch.index.recorded_encoder import check_encoder
 from smsearch.notebook import Hits
-from smsearch.records import BuildReport, Document, Filters, Mode, Span, Status
+from smsearch.records import UNKNOWN_LANG, BuildReport, Document, Filters, Mode, Span, Status
+from smsearch.text.language import normalise_lang
 
 if TYPE_CHECKING:
     from smsearch.index.writer import IndexWriter
@@ -37,6 +39,7 @@ class Index:
         self.report: BuildReport | None = None
         self._lock = RLock()
         self._closed = False
+        self._rerankers: dict[str, Rerank] = {}
         self._reader = IndexReader(folder)
         self._encoder = encoder
         if encoder is not None:
@@ -125,17 +128,17 @@ class Index:
         from smsearch.search.question import Question
 
         filters = Filters(
-            langs=_as_tuple(langs, "langs"),
+            langs=_as_langs(langs),
             kinds=_as_tuple(kinds, "kinds"),
             sources=_as_tuple(sources, "sources"),
             since=since,
             until=until,
-            where=None if where is None else tuple((str(key), _plain(value)) for key, value in where.items()),
+            where=_as_pairs(where),
         )
         question = Question(query, k, mode, filters, per_document, min_score)
         with self._lock:
             self._require_open()
-            return Hits(query, self._searcher().search(question, rerank=_load_rerank(rerank)))
+            return Hits(query, self._searcher().search(question, rerank=self._load_rerank(rerank)))
 
     def similar(self, to: str | int, k: int = 10) -> Hits:
         """Passages of other documents that are near a document (its `doc_id`) or a passage (its number).
@@ -191,8 +194,8 @@ class Index:
         """
         from smsearch.indexing.reencoding import reencode
 
-        encoder = self.encoder if model is None else load_encoder(model, **(model_options or {}))
-        with self._writing() as writer:
+        encoder = load_for(self.folder, model, dict(model_options or {}))
+        with self._writing() as writer, writer.batch():
             options = recorded_options(writer, target_tokens=target_tokens, keep_boilerplate=keep_boilerplate)
             self.report = reencode(writer, encoder, options=options, progress=progress)
         self._encoder = encoder
@@ -214,6 +217,7 @@ class Index:
                         f"there is no document {missing[0]!r} in {str(self.folder)!r}; "
                         "`smsearch export` lists the passages with their documents"
                     )
+                writer.store.forget_empty_sources()
             writer.refresh_derived()
         return len(wanted)
 
@@ -281,7 +285,7 @@ class Index:
                     "title": stored.title,
                     "source": stored.source,
                     "author": passage.author or stored.author,
-                    "date": stored.date,
+                    "date": passage.date or stored.date,
                     "lang": passage.lang,
                     "kind": passage.kind,
                     "heading": passage.heading,
@@ -315,6 +319,17 @@ class Index:
 
         return Searcher(self._reader, lambda: self.encoder)
 
+    def _load_rerank(self, model: PathLike | None) -> Rerank | None:
+        """The scores of a reranker, which stays loaded for the next query."""
+        if model is None:
+            return None
+        from smsearch.encoders.rerankers import load_reranker
+
+        name = os.fspath(model)
+        if name not in self._rerankers:
+            self._rerankers[name] = load_reranker(name).score
+        return self._rerankers[name]
+
     @contextmanager
     def _reading(self) -> Iterator[None]:
         with self._lock:
@@ -342,14 +357,24 @@ def _as_tuple(values: Sequence[str] | None, name: str) -> tuple[str, ...] | None
     return None if values is None else tuple(values)
 
 
-def _plain(value: object) -> str:
-    """A metadata value as SQLite's JSON functions write it."""
-    return str(int(value)) if isinstance(value, bool) else str(value)
-
-
-def _load_rerank(model: PathLike | None) -> Rerank | None:
-    if model is None:
+def _as_langs(langs: Sequence[str] | None) -> tuple[str, ...] | None:
+    """Language tags in canonical spelling."""
+    given = _as_tuple(langs, "langs")
+    if given is None:
         return None
-    from smsearch.encoders.rerankers import load_reranker
+    tags = {lang: normalise_lang(str(lang)) for lang in given}
+    for lang, tag in tags.items():
+        if tag == UNKNOWN_LANG and lang != UNKNOWN_LANG:
+            raise QueryError(f"{lang!r} is no language tag; write it as sv, da, nb, zh-Hant, or und for unknown")
+    return tuple(tags.values())
 
-    return load_reranker(model).score
+
+def _as_pairs(where: Mapping[str, object] | None) -> tuple[tuple[str, str], ...] | None:
+    """Metadata conditions, each value as it is written in JSON."""
+    if where is None:
+        return None
+    if not isinstance(where, Mapping):
+        raise QueryError(f"where is {where!r}; write fields and values, {{'field': 'value'}}")
+    return tuple(
+        (str(key), str(value).lower() if isinstance(value, bool) else str(value)) for key, value in where.items()
+    )

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from smsearch.encoders import Encoder
+from smsearch.encoders import Encoder, load_encoder
+from smsearch.index.database import has_index
+from smsearch.index.reader import IndexReader
 
 if TYPE_CHECKING:
     from smsearch.index.writer import IndexWriter
@@ -14,6 +18,23 @@ if TYPE_CHECKING:
     from smsearch.indexing.updating import Progress, Updater
 
 PathLike = str | os.PathLike[str]
+
+
+def load_for(folder: Path, model: PathLike | None, options: dict[str, Any]) -> Encoder:
+    """The model named, else that of the index in a folder, else the built-in one.
+
+    Where the index was made with this model, its prompts and dimension hold unless others are given.
+
+    Raises:
+        EncoderError: If the model cannot be loaded.
+    """
+    if not has_index(folder):
+        return load_encoder(model or "builtin", **options)
+    with closing(IndexReader(folder)) as reader:
+        recorded = reader.encoder
+    if model is not None and recorded.name not in {os.fspath(model), str(Path(model).expanduser().absolute())}:
+        return load_encoder(model, **options)
+    return load_encoder(recorded.name, **{**recorded.settings, **options})
 
 
 def recorded_options(

@@ -60,8 +60,7 @@ def ask(
 
     Example: smsearch ask "why say no to social media"
     """
-    from smsearch.api import open_index
-    from smsearch.encoders import load_encoder
+    from smsearch.api import index_folder, load_for, open_index
 
     if query is None and not sys.stdin.isatty():
         raise QueryError("no query was given; write one, or - to read one a line from standard input")
@@ -77,7 +76,7 @@ def ask(
         "min_score": min_score,
         "rerank": rerank,
     }
-    with open_index(index, encoder=load_encoder(model) if model else None) as opened:
+    with open_index(index, encoder=load_for(index_folder(index), model, {}) if model else None) as opened:
         if query is None:
             _converse(opened, k, wanted, full=full)
         elif query == "-":

@@ -44,8 +44,12 @@ def _file_to_write(path: Path | None) -> Iterator[BinaryIO | None]:
     if path is None:
         yield None
         return
+    aside = path.with_name(f".{path.name}.part")
     try:
-        with path.open("wb") as file:
+        with aside.open("wb") as file:
             yield file
+        aside.replace(path)
     except OSError as error:
         raise InputError(f"cannot write {str(path)!r} ({error.strerror}); name another file") from None
+    finally:
+        aside.unlink(missing_ok=True)

@@ -10,7 +10,7 @@ import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from smsearch.records import BuildReport, Hit, Unread
 
@@ -84,6 +84,8 @@ def say_report(report: BuildReport, folder: str) -> None:
         f"{folder}: {report.added} added, {report.changed} changed, {report.removed} removed, "
         f"{report.unchanged} unchanged; {_count(report.encoded, 'passage')} encoded in {report.seconds:.1f} s"
     )
+    if not (report.added or report.changed or report.removed or report.unchanged or report.skipped or report.failed):
+        say("there was nothing to read; name files, folders or patterns that hold text", err=True)
     if report.kept:
         say(f"{_count(report.kept, 'document')} not found but kept, because something could not be read", err=True)
     if report.skipped:
@@ -194,8 +196,3 @@ def _escape_c1(text: str) -> str:
 
 def _count(n: int, what: str) -> str:
     return f"{n} {what}" if n == 1 else f"{n} {what}s"
-
-
-def as_plain(value: Any) -> Any:  # noqa: ANN401  JSON values
-    """A value with every string made printable, for tables."""
-    return printable(value) if isinstance(value, str) else value

@@ -47,7 +47,11 @@ def update(
         raise QueryError("a model, its prompts or the length of passages change only with --re-encode; add it")
     with (
         open_index(index) as opened,
-        kept_on_interrupt("interrupted; finished batches are kept, and the same command goes on from there"),
+        kept_on_interrupt(
+            "interrupted; the index is as it was"
+            if re_encode
+            else "interrupted; finished batches are kept, and the same command goes on from there"
+        ),
         progress_bar("encoding" if re_encode else "updating", len(opened)) as progress,
     ):
         if re_encode:

@@ -10,6 +10,11 @@ from smsearch.records import Filters
 KINDS = ("post", "comment")
 
 _DATE = re.compile(r"[0-9]{4}(?:-(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12][0-9]|3[01])(?:T[0-9:.+Z-]+)?)?)?")
+_WHERE = (
+    "EXISTS (SELECT 1 FROM json_each(d.metadata) m WHERE m.key = ? AND (CAST(m.value AS TEXT) = ? "
+    "OR (m.type IN ('true', 'false') AND m.type = ?) "
+    "OR (m.type = 'text' AND INSTR(', ' || m.value || ', ', ', ' || ? || ', '))))"
+)
 _AFTER_ALL = "\uffff"  # sorts after every continuation of a date
 
 
@@ -31,14 +36,14 @@ def filter_sql(filters: Filters) -> tuple[str, list[str]]:
         conditions.append(_any("d.source = ?", len(filters.sources)))
         values += filters.sources
     if filters.since is not None:
-        conditions.append("d.date >= ?")
+        conditions.append("COALESCE(p.date, d.date) >= ?")
         values.append(_checked_date(filters.since))
     if filters.until is not None:
-        conditions.append("d.date <= ?")
+        conditions.append("COALESCE(p.date, d.date) <= ?")
         values.append(_checked_date(filters.until) + _AFTER_ALL)
     for field, value in filters.where or ():
-        conditions.append("(SELECT CAST(m.value AS TEXT) FROM json_each(d.metadata) m WHERE m.key = ?) = ?")
-        values += [field, value]
+        conditions.append(_WHERE)
+        values += [field, value, value, value]
     return " AND ".join(conditions), values
 
 

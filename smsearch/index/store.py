@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -103,13 +104,14 @@ class Store:
         rows = self.connection.execute("SELECT path, name, format, fields FROM sources ORDER BY source_id")
         return [Source(path, name, kind, Fields(**json.loads(fields))) for path, name, kind, fields in rows]
 
-    def forget_empty_sources(self, missing: Iterable[str]) -> None:
-        """Drop those of the named source paths that no document comes from any more."""
-        self.connection.executemany(
-            "DELETE FROM sources WHERE path = ? AND source_id NOT IN "
-            "(SELECT source_id FROM documents WHERE source_id IS NOT NULL)",
-            [(path,) for path in missing],
-        )
+    def forget_empty_sources(self) -> None:
+        """Drop the sources that no document comes from any more and that are no longer there."""
+        rows = self.connection.execute(
+            "SELECT source_id, path FROM sources WHERE source_id NOT IN "
+            "(SELECT source_id FROM documents WHERE source_id IS NOT NULL)"
+        ).fetchall()
+        gone = [(source_id,) for source_id, path in rows if not Path(path).exists()]
+        self.connection.executemany("DELETE FROM sources WHERE source_id = ?", gone)
 
     # -- documents ----------------------------------------------------------------------------
 
@@ -132,8 +134,9 @@ class Store:
         return _as_document(row) if row else None
 
     def iter_documents(self) -> Iterator[tuple[Document, int | None]]:
-        """Every document with the number of its source, in the order they came in."""
-        cursor = self.connection.execute(f"SELECT source_id, {_DOCUMENT} FROM documents ORDER BY document_key")
+        """Every document as it came in, with the number of its source, in that order."""
+        columns = _DOCUMENT.replace(" lang,", " stated_lang,")
+        cursor = self.connection.execute(f"SELECT source_id, {columns} FROM documents ORDER BY document_key")
         for source_id, *row in cursor:
             yield _as_document(tuple(row)), source_id
 
@@ -143,9 +146,23 @@ class Store:
         return [Span(*span) for span in json.loads(row[0])] if row else []
 
     def write_document(
-        self, document: Document, *, fingerprint: str, source_id: int | None, left_out: Sequence[Span]
+        self,
+        document: Document,
+        *,
+        fingerprint: str,
+        source_id: int | None,
+        left_out: Sequence[Span],
+        lang: str | None = None,
     ) -> int:
-        """Insert or overwrite the row of a document, its passages untouched; returns its key."""
+        """Insert or overwrite the row of a document, its passages untouched; returns its key.
+
+        Args:
+            document: The document; its own `lang` is kept as what the source states.
+            fingerprint: Digest of its content and of how it was cut and encoded.
+            source_id: The recorded source, if any.
+            left_out: The stretches no passage holds.
+            lang: The language it is shown with; None takes the stated one.
+        """
         values = (
             document.doc_id,
             source_id,
@@ -153,6 +170,7 @@ class Store:
             document.title,
             document.author,
             document.date,
+            lang or document.lang,
             document.lang,
             _to_json(dict(document.metadata)),
             _to_json([(s.start, s.end, s.kind, s.author, s.date) for s in document.sections]),
@@ -160,7 +178,9 @@ class Store:
             document.text,
             fingerprint,
         )
-        columns = "source_id, source, title, author, date, lang, metadata, sections, left_out, text, fingerprint"
+        columns = (
+            "source_id, source, title, author, date, lang, stated_lang, metadata, sections, left_out, text, fingerprint"
+        )
         updates = ", ".join(f"{column} = excluded.{column}" for column in columns.split(", "))
         row = self.connection.execute(
             f"INSERT INTO documents (doc_id, {columns}) VALUES ({', '.join('?' * len(values))}) "
@@ -189,14 +209,15 @@ class Store:
         """Store a passage with its encoding, as its own representative; returns its number."""
         passage = encoded.passage
         cursor = self.connection.execute(
-            'INSERT INTO passages (document_key, start, "end", kind, author, lang, heading, fingerprint) '
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            'INSERT INTO passages (document_key, start, "end", kind, author, date, lang, heading, fingerprint) '
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 key,
                 passage.start,
                 passage.end,
                 passage.kind,
                 passage.author,
+                passage.date,
                 passage.lang,
                 passage.heading,
                 encoded.fingerprint,
@@ -212,8 +233,8 @@ class Store:
     def move_passage(self, passage_id: int, passage: Passage) -> None:
         """Give an unchanged passage its new place in its document."""
         self.connection.execute(
-            'UPDATE passages SET start = ?, "end" = ?, author = ?, heading = ? WHERE passage_id = ?',
-            (passage.start, passage.end, passage.author, passage.heading, passage_id),
+            'UPDATE passages SET start = ?, "end" = ?, author = ?, date = ?, heading = ? WHERE passage_id = ?',
+            (passage.start, passage.end, passage.author, passage.date, passage.heading, passage_id),
         )
 
     def delete_passage(self, passage_id: int) -> None:
@@ -335,7 +356,7 @@ class Store:
 _DOCUMENT = "doc_id, text, title, source, author, date, lang, metadata, sections"
 _JOINED = "FROM passages p JOIN documents d ON d.document_key = p.document_key"
 _PASSAGE = f"""
-SELECT p.passage_id, p.document_key, p.start, p."end", p.kind, p.author, p.lang, p.heading, e.sentences,
+SELECT p.passage_id, p.document_key, p.start, p."end", p.kind, p.author, p.date, p.lang, p.heading, e.sentences,
     d.doc_id, d.title, d.source, d.author, d.date, d.metadata,
     (SELECT COUNT(*) FROM passages o WHERE o.representative = COALESCE(p.representative, p.passage_id))
 {_JOINED} JOIN encodings e ON e.passage_id = p.passage_id"""
@@ -348,12 +369,14 @@ def _as_document(row: tuple[Any, ...]) -> Document:
 
 
 def _as_passage(row: tuple[Any, ...], text: str) -> StoredPassage:
-    passage_id, _, start, end, kind, author, lang, heading, packed, *known, duplicates = row
-    doc_id, title, source, doc_author, date, metadata = known
+    passage_id, _, start, end, kind, author, date, lang, heading, packed, *known, duplicates = row
+    doc_id, title, source, doc_author, doc_date, metadata = known
     triples = memoryview(packed).cast("i")
     sentences = tuple((triples[i], triples[i + 1]) for i in range(0, len(triples), 3))
-    passage = Passage(start, end, text[start:end], kind, author, lang, heading, sentences)
-    return StoredPassage(passage_id, passage, doc_id, title, source, doc_author, date, json.loads(metadata), duplicates)
+    passage = Passage(start, end, text[start:end], kind, author, date, lang, heading, sentences)
+    return StoredPassage(
+        passage_id, passage, doc_id, title, source, doc_author, doc_date, json.loads(metadata), duplicates
+    )
 
 
 def _to_json(value: object) -> str:

@@ -87,6 +87,7 @@ class IndexWriter:
         fingerprint: str,
         source_id: int | None,
         left_out: Sequence[Span],
+        lang: str | None = None,
     ) -> None:
         """Store a document and its passages in place of what stood under its identifier.
 
@@ -97,13 +98,16 @@ class IndexWriter:
             fingerprint: Digest of the content and of how it was cut and encoded.
             source_id: The recorded source, if any.
             left_out: The stretches no passage holds.
+            lang: The language the document is shown with; None takes the stated one.
         """
         stored = self.store.find_document(document.doc_id)
         if stored:
             staying = {passage_id for passage_id, _ in kept}
             going = [i for ids in self.store.passages_of(stored.key).values() for i in ids if i not in staying]
             self._groups.remove(going)
-        key = self.store.write_document(document, fingerprint=fingerprint, source_id=source_id, left_out=left_out)
+        key = self.store.write_document(
+            document, fingerprint=fingerprint, source_id=source_id, left_out=left_out, lang=lang
+        )
         for passage_id, passage in kept:
             self.store.move_passage(passage_id, passage)
         self._groups.add(key, document.title, encoded)

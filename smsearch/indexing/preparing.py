@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from smsearch.encoders.protocol import Encoder, TokenEncoder
 from smsearch.errors import EncoderError
 from smsearch.index.store import EncodedPassage
-from smsearch.records import Document, Passage
+from smsearch.records import UNKNOWN_LANG, Document, Passage
 from smsearch.text.boilerplate import recurring_in
 from smsearch.text.passages import Cut, PassageLimits, encoder_text, split_passages
 
@@ -70,6 +71,17 @@ def passage_fingerprint(title: str, passage: Passage) -> bytes:
     """Digest of what the encoder and the lexical index see of a passage; 16 bytes."""
     seen = "\0".join((passage.lang, passage.kind, encoder_text(title, passage)))
     return hashlib.blake2b(seen.encode(), digest_size=16).digest()
+
+
+def main_lang(document: Document, passages: Sequence[Passage]) -> str:
+    """The language a document states, else the one most of its post is written in; `und` without either."""
+    if document.lang != UNKNOWN_LANG:
+        return document.lang
+    of_post = [passage for passage in passages if passage.kind == "post"] or passages
+    lengths: Counter[str] = Counter()
+    for passage in of_post:
+        lengths[passage.lang] += len(passage.text)
+    return max(lengths, key=lambda lang: (lengths[lang], lang), default=UNKNOWN_LANG)
 
 
 class Preparer:

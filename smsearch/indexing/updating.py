@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain, islice
+from itertools import chain, count, islice
 from pathlib import Path
 
 from smsearch.encoders.protocol import Encoder
 from smsearch.errors import ShrinkError, SourceError
 from smsearch.index.recorded_encoder import check_encoder
 from smsearch.index.writer import IndexWriter
-from smsearch.indexing.preparing import CutOptions, Preparer, document_fingerprint, passage_fingerprint
+from smsearch.indexing.preparing import CutOptions, Preparer, document_fingerprint, main_lang, passage_fingerprint
 from smsearch.records import BuildReport, Document, Passage, Source, Unread
 from smsearch.sources import read_source
 from smsearch.text.boilerplate import recurring_lines
@@ -95,8 +95,8 @@ class Updater:
         self._writer.refresh_derived()
         if vanished and refused:
             raise ShrinkError(
-                f"{len(vanished)} of {n_before} documents are no longer in their sources and were kept; "
-                "if they should go, say --allow-shrink"
+                f"{len(vanished)} of {n_before} documents are no longer in their sources and were kept "
+                f"({self._tally.added} added, {self._tally.changed} changed); if they should go, say --allow-shrink"
             )
         return self._report(removed=len(vanished), begin=begin)
 
@@ -142,6 +142,8 @@ class Updater:
         recurring = recurring_lines(document.text for document in sample)
         for batch in _batches(chain(sample, documents)):
             self._write(batch, source_id=source_id, recurring=recurring)
+        if source.path == "-":  # what came in before cannot be looked for again
+            return
         missing = [doc_id for doc_id in self._writer.store.document_ids(source_id) if doc_id not in seen]
         if len(self._tally.failed) > n_failed:
             self._tally.kept += len(missing)
@@ -154,22 +156,33 @@ class Updater:
             if isinstance(found, Unread):
                 (self._tally.failed if found.failed else self._tally.skipped).append(found)
                 continue
-            doc_id = self._free_id(found.doc_id, source, source_id)
-            if doc_id is None or doc_id in seen:
-                self._tally.failed.append(Unread(f"{source.name}: {found.doc_id}", "another document has this id"))
-                continue
+            doc_id = self._free_id(found.doc_id, source, source_id, seen)
             seen.add(doc_id)
             yield replace(found, doc_id=doc_id)
 
-    def _free_id(self, doc_id: str, source: Source, source_id: int) -> str | None:
-        """The identifier itself, or under the name of its source where another source has it."""
-        path = Path(source.path)
-        parent = path.parent.name if path.name == doc_id else path.name
-        for candidate in (doc_id, f"{parent}/{doc_id}", f"{path.parent.as_posix()}/{doc_id}"):
-            stored = self._writer.store.find_document(candidate)
-            if stored is None or stored.source_id == source_id:
-                return candidate
-        return None
+    def _free_id(self, doc_id: str, source: Source, source_id: int, seen: set[str]) -> str:
+        """The identifier a document has in this index: its own, unless another document has that.
+
+        One that stands under another source gets the name of its source before it; one that two
+        documents of a source share is numbered. A document keeps what it was stored under.
+        """
+        candidates = [each for each in self._candidates(doc_id, source, seen) if each not in seen]
+        stored = {each: self._writer.store.find_document(each) for each in candidates}
+        own = [each for each, found in stored.items() if found and found.source_id == source_id]
+        free = [each for each, found in stored.items() if found is None]
+        return (own or free)[0]
+
+    def _candidates(self, doc_id: str, source: Source, seen: set[str]) -> Iterator[str]:
+        """Identifiers a document may have, the most wanted first; the last one is free."""
+        yield doc_id
+        if doc_id not in seen:
+            path = Path(source.path)
+            yield f"{path.parent.name if path.name == doc_id else path.name}/{doc_id}"
+            yield f"{path.parent.as_posix()}/{doc_id}"
+        for number in count(2):
+            yield (candidate := f"{doc_id}~{number}")
+            if candidate not in seen and self._writer.store.find_document(candidate) is None:
+                return
 
     def _write(self, documents: Sequence[Document], *, source_id: int | None, recurring: frozenset[str]) -> None:
         """Store those of the documents that are not stored as they are."""
@@ -207,6 +220,7 @@ class Updater:
                     fingerprint=fingerprint,
                     source_id=source_id,
                     left_out=cut.left_out,
+                    lang=main_lang(document, cut.passages),
                 )
         self._tally.encoded += len(titles)
 

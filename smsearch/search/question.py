@@ -36,6 +36,10 @@ class Question:
     min_score: float | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.query, str):
+            raise QueryError(f"the query is {self.query!r}; write a text")
+        if not isinstance(self.k, int):
+            raise QueryError(f"k is {self.k!r}; write a whole number")
         if not self.query.strip():
             raise QueryError(f"the query {self.query!r} is empty; write what you are looking for")
         if len(self.query) > _LONGEST_QUERY:

@@ -216,7 +216,7 @@ def _as_hit(
         lexical=_part(parts.bm25, choice.place) or None,
         late=_part(parts.late, choice.place),
         author=passage.author or stored.author,
-        date=stored.date,
+        date=passage.date or stored.date,
         heading=passage.heading,
         duplicates=stored.duplicates,
         metadata=stored.metadata,

@@ -99,9 +99,16 @@ def _subtag(part: str) -> str:
     return part.title() if len(part) == _SCRIPT_LENGTH and part.isalpha() else part
 
 
-def _plain_values(metadata: Mapping[str, object]) -> dict[str, MetadataValue]:
-    plain = {clean_text(str(key)): _plain_value(value) for key, value in metadata.items()}
-    return {key: value for key, value in plain.items() if value is not None}
+def _plain_values(metadata: Mapping[str, object], prefix: str = "") -> dict[str, MetadataValue]:
+    """Metadata as plain values; what stands within a mapping is named after it, `outer.inner`."""
+    plain: dict[str, MetadataValue] = {}
+    for key, value in metadata.items():
+        name = prefix + clean_text(str(key))
+        if isinstance(value, Mapping):
+            plain |= _plain_values(value, f"{name}.")
+        elif (found := _plain_value(value)) is not None:
+            plain[name] = found
+    return plain
 
 
 def _plain_value(value: object) -> MetadataValue:

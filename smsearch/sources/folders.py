@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
 IGNORE_FILE = ".smsearchignore"
+INDEX_FILE = "index.sqlite"  # a folder that holds it is an index of ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Found:
 def walk_folder(root: Path, *, admits_below: Callable[[str], bool] | None = None) -> Iterator[Found]:
     """The files below a folder, sorted by their relative path.
 
-    Hidden files and folders, and what the `.smsearchignore` files name (gitignore syntax, each
+    Hidden files and folders, indexes of smsearch, and what the `.smsearchignore` files name (gitignore syntax, each
     relative to its own folder), are passed over without a word. Links to folders, links that
     lead out of the root, and what is no regular file come with a reason and are not read.
 
@@ -106,6 +107,8 @@ def _walk(
         relative = prefix + entry.name
         is_folder = entry.is_dir(follow_symlinks=False)
         if rules.ignores(relative, is_folder=is_folder):
+            continue
+        if is_folder and Path(entry.path, INDEX_FILE).is_file():
             continue
         if not is_folder:
             yield _found_file(relative, Path(entry.path), root=root)

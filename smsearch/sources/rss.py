@@ -36,7 +36,7 @@ def item_to_document(item: Element, *, fallback_id: str) -> Document | None:
     post = Part(html_to_text(item.findtext(_CONTENT) or "", keep_lines=True))
     text, sections = join_parts([post, *_comments(item)])
     return new_document(
-        wordpress.get("post_id") or _text(item, "guid") or fallback_id,
+        _text(item, "guid") or wordpress.get("post_id") or fallback_id,
         text,
         title=plain_title(_text(item, "title")),
         author=_text(item, f"{_DC}creator"),

@@ -117,7 +117,7 @@ def _csv_documents(lines: Iterable[str], delimiter: str, *, doc_id: str, fields:
 
 def _require_text_column(header: list[str], fields: Fields) -> None:
     if not any(name in header for name in _text_names(fields)):
-        raise ValueError(f"no column {fields.text!r}, only {_listed(header)}; name the right one as text field")
+        raise ValueError(f"no column {fields.text!r}, only {_listed(header)}; name the right one with --text-field")
 
 
 def _row_document(row: object, where: str, fallback_id: str, *, fields: Fields, file_id: str) -> Document | Unread:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from smsearch.sources.decoding import decode_bytes
 from smsearch.sources.drafting import Part, join_parts, new_document
 from smsearch.sources.markup import html_to_text, parse_html, tree_to_text
+from smsearch.text.comments import find_comments
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 _CHARSET = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?\s*([\w-]+)", re.IGNORECASE)
 _HEAD_BYTES = 4096
+# A page may count its comments in a line of its own; where it does not, one is put above them.
+_ABOVE_COMMENTS = ("-\n", "-\n1 comment:\n")
 _METADATA = ("url", "sitename", "description", "categories", "tags")
 
 
@@ -40,7 +43,7 @@ def page_document(html: str, *, doc_id: str) -> Document:
     page = parse_html(html)
     found = _extract(html)
     post, comments = _main_text(found)
-    text, sections = join_parts([Part(post or html_to_text(html)), Part(comments, kind="comment")])
+    text, sections = join_parts([Part(post or html_to_text(html)), *_comment_parts(comments)])
     return new_document(
         doc_id,
         text,
@@ -51,6 +54,16 @@ def page_document(html: str, *, doc_id: str) -> Document:
         metadata={name: found.get(name) for name in _METADATA},
         sections=sections if comments else (),
     )
+
+
+def _comment_parts(comments: str) -> list[Part]:
+    """The comments one by one where their text tells them apart, without the line that counts them."""
+    for above in _ABOVE_COMMENTS:
+        sections, _ = find_comments(above + comments)
+        found = [section for section in sections if section.kind == "comment"]
+        if found:
+            return [Part((above + comments)[each.start : each.end], "comment", each.author) for each in found]
+    return [Part(comments, "comment")]
 
 
 def _extract(html: str) -> dict[str, Any]:

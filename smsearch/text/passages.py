@@ -200,7 +200,7 @@ def _pack_part(
         above = bisect_right(starts, start)
         heading = heading_text(text[headings[above - 1].start : headings[above - 1].end]) if above else ""
         passage = Passage(start, end, text[start:end], lang=part.lang, heading=heading, sentences=sentences)
-        passages.append(replace(passage, kind=part.section.kind, author=part.section.author))
+        passages.append(replace(passage, kind=part.section.kind, author=part.section.author, date=part.section.date))
     return passages
 
 

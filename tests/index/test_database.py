@@ -100,8 +100,10 @@ def test_transaction_that_fails_leaves_nothing_and_the_next_one_works(tmp_path: 
 def test_transaction_refused_at_its_end_is_taken_back(tmp_path: Path) -> None:
     make(tmp_path)
     # Its representative does not exist, which is found out at COMMIT.
-    passage = "INSERT INTO passages VALUES (1, 1, 0, 1, 'post', NULL, 'und', '', x'', 99)"
-    document = "INSERT INTO documents VALUES (1, 'a', NULL, '', '', NULL, NULL, 'und', '{}', '[]', '[]', 'x', '')"
+    passage = "INSERT INTO passages VALUES (1, 1, 0, 1, 'post', NULL, NULL, 'und', '', x'', 99)"
+    document = (
+        "INSERT INTO documents VALUES (1, 'a', NULL, '', '', NULL, NULL, 'und', 'und', '{}', '[]', '[]', 'x', '')"
+    )
     with closing(open_database(tmp_path, writable=True)) as connection:
         with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"), transaction(connection, write=True):
             _ = [connection.execute(statement) for statement in (document, passage)]

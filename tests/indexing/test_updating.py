@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -112,13 +114,36 @@ def test_reencoding_keeps_the_source_of_each_document(writer: IndexWriter, tmp_p
     assert texts(writer) == {"note": ["fox"], "b.txt": ["dog"]}
 
 
-def test_an_export_that_names_two_documents_alike_keeps_the_first_and_tells(
+def test_documents_of_one_source_with_the_same_id_are_numbered_and_keep_their_numbers(
     writer: IndexWriter, tmp_path: Path
 ) -> None:
     path = tmp_path / "posts.jsonl"
     path.write_text('{"id": "a", "text": "cat"}\n{"id": "a", "text": "dog"}\n{"id": "b", "text": "fox"}\n', "utf-8")
     report = Updater(writer, ENCODER).index_sources([Source(str(path), "posts.jsonl")])
-    assert texts(writer) == {"a": ["cat"], "b": ["fox"]}
-    assert [(unread.name, unread.reason) for unread in report.failed] == [
-        ("posts.jsonl: a", "another document has this id")
-    ]
+    assert texts(writer) == {"a": ["cat"], "a~2": ["dog"], "b": ["fox"]}
+    assert report.failed == ()
+    again = Updater(writer, ENCODER).index_sources([Source(str(path), "posts.jsonl")])
+    assert (again.unchanged, again.added, again.removed) == (3, 0, 0)
+
+
+def test_a_document_keeps_its_id_when_the_one_it_made_way_for_is_gone(writer: IndexWriter, tmp_path: Path) -> None:
+    sources = []
+    for name, text in (("one", "cat"), ("two", "dog")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x.txt").write_text(text, "utf-8")
+        sources.append(Source(str(tmp_path / name), name))
+    Updater(writer, ENCODER).index_sources(sources)
+    assert texts(writer) == {"x.txt": ["cat"], "two/x.txt": ["dog"]}
+    (tmp_path / "one" / "x.txt").unlink()
+    for removed in (1, 0):
+        report = Updater(writer, ENCODER).index_sources(sources)
+        assert (report.unchanged, report.added, report.removed) == (1, 0, removed)
+    assert texts(writer) == {"two/x.txt": ["dog"]}
+
+
+def test_what_came_over_standard_input_is_never_missed(writer: IndexWriter, monkeypatch: pytest.MonkeyPatch) -> None:
+    for row in (b'{"id": "p", "text": "cat"}', b'{"id": "q", "text": "dog"}'):
+        monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(row)))
+        report = Updater(writer, ENCODER).index_sources([Source("-", "-", "jsonl")])
+        assert (report.added, report.removed) == (1, 0)
+    assert texts(writer) == {"p": ["cat"], "q": ["dog"]}

@@ -116,10 +116,28 @@ def test_a_hit_carries_everything_known_of_its_document(make_index: MakeIndex) -
     )
     hit = make_index(document).search("ships", 1)[0]
     assert (hit.title, hit.date, hit.lang, hit.kind, hit.author, dict(hit.metadata)) == (
-        *("Sea", "2010", "en", "comment", "Ada"),
+        *("Sea", "2011-01-01", "en", "comment", "Ada"),
         {"n": 1},
     )
     assert (hit.start, hit.end, hit.duplicates) == (0, 24, 0)
+
+
+def test_a_comment_is_filtered_by_its_own_date(make_index: MakeIndex) -> None:
+    text = "A post about ships.\n\nA comment about ships."
+    sections = (smsearch.Section(0, 19), smsearch.Section(21, 43, "comment", "Ada", "2012-05-01"))
+    index = make_index(Document("x", text, date="2010-01-01", sections=sections))
+    assert [hit.kind for hit in index.search("ships", since="2011")] == ["comment"]
+    assert [hit.kind for hit in index.search("ships", until="2011")] == ["post"]
+
+
+def test_metadata_admits_by_truth_number_and_any_of_a_list(make_index: MakeIndex) -> None:
+    index = make_index(
+        Document("x", "A ship.", metadata={"draft": True, "n": 3, "tags": "sea, wind"}),
+        Document("y", "A ship too.", metadata={"draft": False, "n": 4, "tags": "seaside"}),
+    )
+    for where in ({"draft": True}, {"draft": "true"}, {"n": 3}, {"n": "3"}, {"tags": "sea"}, {"tags": "wind"}):
+        assert [hit.doc_id for hit in index.search("ship", where=where)] == ["x"], where
+    assert index.search("ship", where={"tags": "text"}) == index.search("ship", where={"tags": "nothing"})[:0]
 
 
 def test_the_same_text_in_another_document_is_similar(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def test_date_and_language_that_are_unclear_are_kept_as_metadata() -> None:
 
 def test_metadata_holds_plain_values_only() -> None:
     document = new_document("a", "t", metadata={"n": 3, "yes": True, "tags": ["a", "b"], "deep": {"x": 1}, "no": None})
-    assert document.metadata == {"n": 3, "yes": True, "tags": "a, b"}
+    assert document.metadata == {"n": 3, "yes": True, "tags": "a, b", "deep.x": 1}
 
 
 def test_surrogates_are_cleaned_everywhere() -> None:

@@ -68,13 +68,13 @@ ATOM = """<feed xmlns="http://www.w3.org/2005/Atom" xmlns:thr="http://purl.org/s
 
 
 def test_wordpress_export_gives_published_posts_and_pages() -> None:
-    assert ids(read_bytes(read_feed, WXR.encode())) == ["12", "15"]
+    assert ids(read_bytes(read_feed, WXR.encode())) == ["https://example.org/?p=12", "15"]
 
 
 def test_wordpress_post_keeps_its_approved_comments_as_sections() -> None:
     post = documents(read_bytes(read_feed, WXR.encode()))[0]
     assert post == Document(
-        doc_id="12",
+        doc_id="https://example.org/?p=12",
         text="Första stycket.\n\nAndra stycket\npå två rader.\n\nHåller med.",
         title="Sociala & medier",
         author="anna",

@@ -32,7 +32,7 @@ def test_yaml_front_matter_describes_the_document() -> None:
     document = only_document(read_bytes(read_markdown, YAML.encode()))
     assert document.title == "Sociala medier"
     assert (document.date, document.author, document.lang) == ("2010-03-09", "Anna Ek", "sv")
-    assert document.metadata == {"tags": "web, medier", "draft": False}
+    assert document.metadata == {"tags": "web, medier", "draft": False, "deep.a": 1}
     assert document.text == "# Rubrik\n\nText\n"
 
 
