@@ -20,6 +20,7 @@ from smsearch.records import UNKNOWN_LANG, BuildReport, Document, Filters, Mode,
 from smsearch.text.language import normalise_lang
 
 if TYPE_CHECKING:
+    from smsearch.index.store import StoredPassage
     from smsearch.index.writer import IndexWriter
     from smsearch.indexing.updating import Progress
     from smsearch.search.searcher import Rerank, Searcher
@@ -271,30 +272,18 @@ class Index:
             return self._reader.store.document_ids()
 
     def passages(self) -> Iterator[dict[str, Any]]:
-        """Every passage as a plain record, duplicates included, by document and place.
+        """Every passage as plain values, duplicates included, by document and place.
 
         Each holds `passage_id, doc_id, title, source, author, date, lang, kind, heading, start, end,
-        text, duplicates, metadata`.
+        text, duplicates, metadata`. Other calls may come in between; a document that goes meanwhile
+        is left out.
         """
-        with self._reading():
-            for stored in self._reader.store.iter_passages():
-                passage = stored.passage
-                yield {
-                    "passage_id": stored.passage_id,
-                    "doc_id": stored.doc_id,
-                    "title": stored.title,
-                    "source": stored.source,
-                    "author": passage.author or stored.author,
-                    "date": passage.date or stored.date,
-                    "lang": passage.lang,
-                    "kind": passage.kind,
-                    "heading": passage.heading,
-                    "start": passage.start,
-                    "end": passage.end,
-                    "text": passage.text,
-                    "duplicates": stored.duplicates,
-                    "metadata": dict(stored.metadata),
-                }
+        for doc_id in self.doc_ids():
+            with self._reading():
+                store = self._reader.store
+                found = store.read_passages(store.passage_ids(doc_id))
+            for passage_id in sorted(found, key=lambda i: found[i].passage.start):
+                yield _as_plain(found[passage_id])
 
     def vectors(self, passage_ids: Sequence[int]) -> Any:  # noqa: ANN401  a numpy array; numpy is not imported here
         """Vectors of some passages; `(n, dim)` float32, unit rows."""
@@ -349,6 +338,26 @@ class Index:
     def _require_open(self) -> None:
         if self._closed:
             raise IndexStateError(f"the index {str(self.folder)!r} was closed; open it again with `open_index`")
+
+
+def _as_plain(stored: StoredPassage) -> dict[str, Any]:
+    passage = stored.passage
+    return {
+        "passage_id": stored.passage_id,
+        "doc_id": stored.doc_id,
+        "title": stored.title,
+        "source": stored.source,
+        "author": passage.author or stored.author,
+        "date": passage.date or stored.date,
+        "lang": passage.lang,
+        "kind": passage.kind,
+        "heading": passage.heading,
+        "start": passage.start,
+        "end": passage.end,
+        "text": passage.text,
+        "duplicates": stored.duplicates,
+        "metadata": dict(stored.metadata),
+    }
 
 
 def _as_tuple(values: Sequence[str] | None, name: str) -> tuple[str, ...] | None:
