@@ -14,14 +14,14 @@ from smsearch.encoders import Encoder
 SEEDS = Path(__file__).parents[1] / "seeds"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def seeds_index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[smsearch.Index]:
     """The seeds, indexed once; for tests that only read."""
     with smsearch.build_index(SEEDS, tmp_path_factory.mktemp("seeds") / "index") as index:
         yield index
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def _indexed_copy(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A folder with a copy of the seeds and its index, and a template to restore it from: sources are absolute."""
     live = tmp_path_factory.mktemp("copy") / "live"

@@ -69,6 +69,11 @@ class Index:
             self._closed = True
             self._reader.close()
 
+    @property
+    def rebuilt(self) -> bool:
+        """Whether derived files were missing or damaged when last read, and were made again in memory."""
+        return self._reader.rebuilt
+
     # -- asking -------------------------------------------------------------------------------
 
     @property

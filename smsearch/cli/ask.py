@@ -83,6 +83,18 @@ def ask(
             _answer_all(opened, _lines(sys.stdin), k, wanted, as_json=as_json, as_jsonl=as_jsonl, full=full)
         else:
             say_hits(opened.search(query, k, **wanted), as_json=as_json, as_jsonl=as_jsonl, full=full)
+        if opened.rebuilt:
+            _mend(opened)
+
+
+def _mend(opened: Index) -> None:
+    """Write the derived files that had to be made again, so that the next answer need not wait for them."""
+    try:
+        opened.repair()
+    except SmsearchError as error:
+        say(f"derived files were missing or damaged; the answer comes from the database ({error})", err=True)
+    else:
+        say("derived files were missing or damaged and have been written again", err=True)
 
 
 def _answer_all(

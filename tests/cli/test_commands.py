@@ -400,3 +400,17 @@ def test_a_query_that_would_steer_is_not_echoed_raw(run: Run) -> None:
     for more in ((), ("--json",)):
         assert RAW.findall(run("ask", f"kampanjer {STEERING[:-1]}", *more).out) == []
     assert RAW.findall(run("show", STEERING).err) == []
+
+
+def test_damaged_derived_files_are_written_again_and_one_line_says_so(run: Run, seeds: Path) -> None:
+    index = seeds.with_name("index")
+    words = ["ask", "why say no to social media", "--json", "--index", str(index)]
+    before = run(*words)
+    (vectors,) = index.glob("vectors-*.faiss")
+    data = bytearray(vectors.read_bytes())
+    data[len(data) // 2] ^= 1
+    vectors.write_bytes(data)
+    mended = run(*words)
+    assert (mended.code, mended.out) == (0, before.out)
+    assert mended.err == "derived files were missing or damaged and have been written again\n"
+    assert (run(*words).err, run("verify", "--index", str(index)).code) == ("", 0)
