@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from smsearch.errors import IndexLockedError
 
@@ -27,6 +28,15 @@ def file_sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
+def read_json_object(path: Path) -> dict[str, Any]:
+    """The JSON object in a file; empty when there is no such file, or it holds something else."""
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
 def write_atomically(path: Path, data: bytes | memoryview) -> str:
     """Write a file so that a reader sees the old content or the new, never a part.
 
@@ -39,7 +49,7 @@ def write_atomically(path: Path, data: bytes | memoryview) -> str:
     Raises:
         OSError: If the disk is full or the folder cannot be written; the old file stands.
     """
-    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    aside = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
     try:
         with aside.open("xb") as file:
             file.write(data)

@@ -6,11 +6,12 @@ the model's configuration, and that wins over this table.
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
+
+from smsearch.files import read_json_object
 
 _BGE_EN = "Represent this sentence for searching relevant passages: "
 _BGE_ZH = "为这个句子生成表示以用于检索相关文章："
@@ -67,7 +68,7 @@ def find_prompts(name: str, folder: Path) -> Prompts:
     own = _configured_prompts(folder)
     if own is not None:
         return own
-    origin = _read_json(folder / "config.json").get("_name_or_path")
+    origin = read_json_object(folder / "config.json").get("_name_or_path")
     names = (name, folder.name, origin, _base_model(folder / "README.md"))
     known = (family_prompts(Path(candidate).name) for candidate in names if candidate)
     return next((prompts for prompts in known if prompts is not None), Prompts())
@@ -75,7 +76,7 @@ def find_prompts(name: str, folder: Path) -> Prompts:
 
 def _configured_prompts(folder: Path) -> Prompts | None:
     """Prompts in the model's configuration; empty ones, which are written by default, say nothing."""
-    stored = _read_json(folder / "config_sentence_transformers.json").get("prompts") or {}
+    stored = read_json_object(folder / "config_sentence_transformers.json").get("prompts") or {}
     query = next((stored[name] for name in _QUERY_NAMES if stored.get(name)), "")
     passage = next((stored[name] for name in _PASSAGE_NAMES if stored.get(name)), "")
     return Prompts(query=query, passage=passage) if query or passage else None
@@ -89,11 +90,3 @@ def _base_model(card: Path) -> str | None:
     front = text.split("\n---", 1)[0] if text.startswith("---") else ""
     found = _BASE_MODEL.search(front)
     return found[1].strip("\"'") if found else None
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}

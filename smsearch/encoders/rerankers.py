@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from smsearch.encoders.hub import find_model
 from smsearch.encoders.quiet import quiet_loading
 from smsearch.errors import EncoderError
+from smsearch.files import read_json_object
 
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
@@ -90,16 +90,8 @@ def load_reranker(model: str | os.PathLike[str]) -> Reranker:
 
 def _kind(folder: Path) -> str:
     """What the model says it is; a bare classifier of transformers is a cross-encoder."""
-    own = _read_json(folder / "config_sentence_transformers.json").get("model_type")
+    own = read_json_object(folder / "config_sentence_transformers.json").get("model_type")
     if own:
         return str(own)
-    architectures = _read_json(folder / "config.json").get("architectures") or [""]
+    architectures = read_json_object(folder / "config.json").get("architectures") or [""]
     return "CrossEncoder" if str(architectures[0]).endswith("ForSequenceClassification") else "SentenceTransformer"
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
