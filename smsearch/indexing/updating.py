@@ -21,6 +21,7 @@ Progress = Callable[[int], None]
 
 _BATCH_CHARACTERS = 1_000_000
 _BATCH_DOCUMENTS = 1_000
+_SLOW_BATCH_DOCUMENTS = 50  # of a transformer, which takes seconds for them
 _SAMPLE_DOCUMENTS = 1_000
 _MOST_VANISHING = 0.5
 
@@ -106,7 +107,7 @@ class Updater:
         They belong to no source, so no update removes them.
         """
         begin = time.perf_counter()
-        for batch in _batches(map(_storable, documents)):
+        for batch in _batches(map(_storable, documents), self._encoder):
             last = {document.doc_id: document for document in batch}
             self._write(list(last.values()), source_id=None, recurring=frozenset())
         self._writer.refresh_derived()
@@ -125,7 +126,7 @@ class Updater:
         for source_id, of_source in by_source.items():
             sample = of_source[:_SAMPLE_DOCUMENTS] if source_id is not None else []
             recurring = recurring_lines(document.text for document in sample)
-            for batch in _batches(of_source):
+            for batch in _batches(of_source, self._encoder):
                 pending = [(document, self._fingerprint(document, recurring)) for document in batch]
                 self._tally.changed += len(pending)
                 self._write_changed(pending, source_id=source_id, recurring=recurring)
@@ -140,7 +141,7 @@ class Updater:
         documents = self._documents(source, source_id, seen)
         sample = list(islice(documents, _SAMPLE_DOCUMENTS))
         recurring = recurring_lines(document.text for document in sample)
-        for batch in _batches(chain(sample, documents)):
+        for batch in _batches(chain(sample, documents), self._encoder):
             self._write(batch, source_id=source_id, recurring=recurring)
         if source.path == "-":  # what came in before cannot be looked for again
             return
@@ -266,13 +267,15 @@ def sort_out(
     return new, kept
 
 
-def _batches(documents: Iterable[Document]) -> Iterator[list[Document]]:
+def _batches(documents: Iterable[Document], encoder: Encoder) -> Iterator[list[Document]]:
+    """Documents in lots that are stored together: large enough to be fast, small enough to do again."""
+    most = _BATCH_DOCUMENTS if encoder.max_tokens is None else _SLOW_BATCH_DOCUMENTS
     batch: list[Document] = []
     n_characters = 0
     for document in documents:
         batch.append(document)
         n_characters += len(document.text)
-        if n_characters >= _BATCH_CHARACTERS or len(batch) >= _BATCH_DOCUMENTS:
+        if n_characters >= _BATCH_CHARACTERS or len(batch) >= most:
             yield batch
             batch, n_characters = [], 0
     if batch:
