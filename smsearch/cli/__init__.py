@@ -15,6 +15,7 @@ from smsearch.cli.remove import remove
 from smsearch.cli.show import show
 from smsearch.cli.similar import similar
 from smsearch.cli.status import status
+from smsearch.cli.train import app as train
 from smsearch.cli.update import update
 from smsearch.cli.verify import verify
 from smsearch.errors import SmsearchError
@@ -39,6 +40,7 @@ app.command("verify")(verify)
 app.command("remove")(remove)
 app.command("show")(show)
 app.command("export")(export)
+app.add_typer(train)
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001  typer calls it so

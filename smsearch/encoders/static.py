@@ -25,7 +25,7 @@ CONFIG: Final = "config.json"
 KIND: Final = "smsearch-static"
 WEIGHTS: Final = "model.safetensors"
 TOKENIZER: Final = "tokenizer.json"
-_FORMAT: Final = 1
+FORMAT: Final = 1
 _SHORT: Final = 2000  # characters cut without loading the tokenizer: more than any query has
 _BLOCK_CHARACTERS: Final = 1 << 18  # cut at once: about 64k tokens
 
@@ -67,8 +67,8 @@ class StaticConfig:
             raise EncoderError(f"cannot read the model's {str(path)!r}: {error.strerror}") from None
         except (ValueError, KeyError, TypeError) as error:
             raise EncoderError(f"the model's {str(path)!r} is damaged ({error!r}); copy it anew") from None
-        if number != _FORMAT:
-            raise EncoderError(f"{str(path)!r} is of format {number!r}, and this smsearch reads {_FORMAT}; update it")
+        if number != FORMAT:
+            raise EncoderError(f"{str(path)!r} is of format {number!r}, and this smsearch reads {FORMAT}; update it")
         return config
 
 
@@ -125,7 +125,7 @@ class StaticEncoder:
 
         recorded = self.config.sha256
         digests = [recorded.get(name) or file_sha256(self.folder / name) for name in (WEIGHTS, TOKENIZER)]
-        content = json.dumps([_FORMAT, self.config.late_exponent, *digests])
+        content = json.dumps([FORMAT, self.config.late_exponent, *digests])
         return hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
 
     @property

@@ -87,6 +87,11 @@ class TransformerEncoder:
         return self._name
 
     @property
+    def sentence_transformer(self) -> SentenceTransformer:
+        """The model itself, for training and export."""
+        return self._model
+
+    @property
     def dim(self) -> int:
         """Length of a vector."""
         return self._dim

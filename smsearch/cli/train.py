@@ -1,0 +1,137 @@
+"""`smsearch train`: the stages of making a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from smsearch.cli.output import kept_on_interrupt, say
+
+app = typer.Typer(
+    name="train",
+    help="Train a static encoder of your own. Each stage goes on where it was cut off. Needs the extra `train`.",
+    no_args_is_help=True,
+)
+
+ConfigArgument = Annotated[Path, typer.Argument(help="TOML file of the configuration.", show_default=False)]
+FolderOption = Annotated[Path, typer.Option("--out", "-o", help="Folder of the run.")]
+TextsOption = Annotated[
+    Path, typer.Option("--texts", help="Folder of <lang>.tsv files of parallel text.", show_default=False)
+]
+ForbiddenOption = Annotated[
+    Path | None, typer.Option("--forbidden", help="File of keys of evaluation texts to leave out.", show_default=False)
+]
+SetsOption = Annotated[Path, typer.Option("--eval", help="Folder of tatoeba, xquad, swefaq.", show_default=False)]
+ThreadsOption = Annotated[int | None, typer.Option(min=1, help="Threads of torch.", show_default="one a core")]
+EveryOption = Annotated[int, typer.Option(min=1, help="Only every n-th XQuAD question.")]
+_FOLDER = Path("training")
+_KEPT = "stopped; what was finished is kept, and the same command goes on from there"
+
+
+@app.command("corpus")
+def corpus(
+    config: ConfigArgument, texts: TextsOption, out: FolderOption = _FOLDER, forbidden: ForbiddenOption = None
+) -> None:
+    """Read parallel text, clean it, leave evaluation texts out.
+
+    Example: smsearch train corpus training.toml --texts parallel
+    """
+    from smsearch.training.pipeline import TrainingRun
+
+    with kept_on_interrupt(_KEPT):
+        report = TrainingRun(config, out).build_corpus(texts, forbidden=forbidden, progress=_tell)
+    say(
+        f"{sum(report.pairs.values()):,} pairs in {len(report.pairs)} languages, {report.english_lines:,} English lines"
+    )
+    for reason, n in report.dropped.items():
+        say(f"  dropped, {reason}: {n:,}")
+
+
+@app.command("vocabulary")
+def vocabulary(config: ConfigArgument, out: FolderOption = _FOLDER) -> None:
+    """Choose the vocabulary.
+
+    Example: smsearch train vocabulary training.toml
+    """
+    from smsearch.training.pipeline import TrainingRun
+
+    run = TrainingRun(config, out)
+    with kept_on_interrupt(_KEPT):
+        run.train_vocabulary(progress=_tell)
+    say(f"{run.tokenizer}: {run.tokenizer.stat().st_size / 1e6:.1f} MB")
+
+
+@app.command("teacher")
+def teacher(config: ConfigArgument, out: FolderOption = _FOLDER) -> None:
+    """Encode the English lines with the teacher.
+
+    Example: smsearch train teacher training.toml
+    """
+    from smsearch.cli.progress import progress_bar
+    from smsearch.training.pipeline import TrainingRun
+
+    with kept_on_interrupt(_KEPT), progress_bar("encoding") as advance:
+        encoded = TrainingRun(config, out).encode_english(progress=advance)
+    say(f"{encoded:,} English lines encoded")
+
+
+@app.command("student")
+def student(config: ConfigArgument, out: FolderOption = _FOLDER, threads: ThreadsOption = None) -> None:
+    """Train the table of token vectors.
+
+    Example: smsearch train student training.toml
+    """
+    from smsearch.training.pipeline import TrainingRun
+
+    with kept_on_interrupt(_KEPT):
+        losses = TrainingRun(config, out).train_student(threads=threads, progress=_tell)
+    say("trained; " + ", ".join(f"{name} {value:.3f}" for name, value in losses.items()))
+
+
+@app.command("export")
+def export(config: ConfigArgument, out: FolderOption = _FOLDER) -> None:
+    """Write the trained table as a model folder with its card.
+
+    Example: smsearch train export training.toml
+    """
+    from smsearch.training.pipeline import TrainingRun
+
+    say(f"{TrainingRun(config, out).export().folder}")
+
+
+@app.command("evaluate")
+def evaluate(config: ConfigArgument, sets: SetsOption, out: FolderOption = _FOLDER, every: EveryOption = 1) -> None:
+    """Measure the exported model on public evaluation sets and write the figures into its card.
+
+    Example: smsearch train evaluate training.toml --eval sets
+    """
+    from smsearch.training.pipeline import TrainingRun
+
+    quality = TrainingRun(config, out).evaluate(sets, every=every, progress=_tell)
+    for name, value in quality.summary().items():
+        say(f"{name}: {value:.1f}")
+
+
+@app.command("all")
+def train_all(
+    config: ConfigArgument,
+    texts: TextsOption,
+    out: FolderOption = _FOLDER,
+    forbidden: ForbiddenOption = None,
+    threads: ThreadsOption = None,
+) -> None:
+    """Every stage in turn, from the text to the model folder.
+
+    Example: smsearch train all training.toml --texts parallel
+    """
+    corpus(config, texts, out, forbidden)
+    vocabulary(config, out)
+    teacher(config, out)
+    student(config, out, threads)
+    export(config, out)
+
+
+def _tell(what: str) -> None:
+    say(what, err=True)

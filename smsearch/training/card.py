@@ -1,0 +1,153 @@
+"""The model card: what a model is, what it was made of, what it is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from smsearch.encoders.static import TOKENIZER, WEIGHTS
+from smsearch.evaluation.datasets import CROSS_PAIRS, XQUAD_LANGS
+from smsearch.evaluation.encoding import EncoderQuality
+from smsearch.files import write_atomically
+from smsearch.training.configuration import TrainingConfig
+from smsearch.training.corpus import CorpusReport
+
+CARD = "README.md"
+
+
+def write_card(
+    folder: Path,
+    config: TrainingConfig,
+    corpus: CorpusReport,
+    state: Mapping[str, Any],
+    quality: EncoderQuality | None,
+) -> None:
+    """Write the `README.md` of a model folder.
+
+    Args:
+        folder: Holds weights and tokenizer.
+        config: What the model was trained from.
+        corpus: What its text was.
+        state: `step` and `seconds` of the training.
+        quality: What it is worth, where it was measured.
+    """
+    parts = [
+        _head(folder, config),
+        _making(config, corpus, state),
+        *([_worth(quality)] if quality else []),
+        *([_weaknesses(config, quality)] if config.card.weaknesses or quality else []),
+        _sources(config, corpus),
+    ]
+    write_atomically(folder / CARD, ("\n\n".join(parts) + "\n").encode())
+
+
+def _head(folder: Path, config: TrainingConfig) -> str:
+    dim, size = config.student.dim, config.vocabulary.size
+    megabytes = [(folder / name).stat().st_size / 1e6 for name in (WEIGHTS, TOKENIZER)]
+    return "\n".join(
+        [
+            f"# `{config.name}`, version {config.version}",
+            "",
+            *([config.card.description, ""] if config.card.description else []),
+            f"A static text encoder: one vector of {dim} numbers for each of at most {size:,} entries of its vocabulary. A text's",
+            "vector is the sum of its tokens' vectors, divided by its length. It needs numpy and tokenizers, no torch, no network.",
+            "",
+            "| file | what it holds |",
+            "|---|---|",
+            f"| `{WEIGHTS}` | {megabytes[0]:.1f} MB: `vectors` int8, `scales` float16; row i is `vectors[i] * scales[i]` |",
+            f"| `{TOKENIZER}` | {megabytes[1]:.1f} MB: unigram for `tokenizers`; no special tokens are added |",
+            "| `config.json` | format number, name, pooling, the exponent of late interaction, SHA-256 of the two files above |",
+            "| `training.toml` | the configuration it was trained from |",
+            "| `vocabulary.bin` | derived from the tokenizer at first use; may be deleted at any time |",
+            "",
+            "No prompts; queries and passages are encoded alike; texts of any length; a text without tokens is the zero vector.",
+            f"For late interaction a query token weighs its row's norm to the power {config.late_exponent:g}.",
+            *(["", f"Licence of the weights: {config.card.licence}"] if config.card.licence else []),
+        ]
+    )
+
+
+def _making(config: TrainingConfig, corpus: CorpusReport, state: Mapping[str, Any]) -> str:
+    student = config.student
+    steps, seconds = int(state.get("step", 0)), float(state.get("seconds", 0))
+    dropped = ", ".join(f"{reason} {n:,}" for reason, n in corpus.dropped.items())
+    return "\n".join(
+        [
+            "## How it was made",
+            "",
+            f"- Text: {corpus.english_lines:,} English lines and {sum(corpus.pairs.values()):,} pairs between English and "
+            f"{len(corpus.pairs)} languages, after dropping: {dropped or 'nothing'}.",
+            f"- Teacher: {config.teacher.model} ({config.teacher.backend}), projected to {student.dim} dimensions by its principal "
+            "directions.",
+            f"- Student: {steps:,} batches of {student.batch:,} rows ({steps * student.batch / 1e6:.1f}M sampled pairs), "
+            f"{seconds / 60:.0f} minutes of training.",
+            "- Loss: contrast between the two sides, the same against the other side's teacher vector, cosine to the own one.",
+            "- Everything else stands in `training.toml`; `smsearch train all training.toml` makes it again.",
+            "",
+            _table(["language", "pairs"], [[lang, f"{n:,}"] for lang, n in corpus.pairs.items()], columns=4),
+        ]
+    )
+
+
+def _worth(quality: EncoderQuality) -> str:
+    figures = asdict(quality)
+    langs = [*quality.tatoeba]
+    rows = [[lang, f"{quality.tatoeba[lang]:.1f}", f"{quality.tatoeba_from_english[lang]:.1f}"] for lang in langs]
+    keys = [f"{lang}->{lang}" for lang in XQUAD_LANGS] + [f"{one}->{other}" for one, other in CROSS_PAIRS]
+    late = quality.xquad_late
+    xquad = [[key, f"{quality.xquad[key]:.1f}", f"{late[key]:.1f}" if late else "-"] for key in keys]
+    return "\n".join(
+        [
+            "## What it is worth (x100)",
+            "",
+            *(f"- {name}: {value:.1f}" for name, value in quality.summary().items()),
+            f"- Top hits that are one of the commonest 1 % of the paragraphs: {figures['hubness']:.1f} %",
+            f"- All 12 XQuAD languages in one pool: top hit right in whatever language {figures['mixed_right']:.1f} %, top hit in the "
+            f"query's own language {figures['mixed_own_lang']:.1f} %; nDCG@10 of the right paragraphs of other languages "
+            f"{figures['mixed_cross']:.1f}",
+            f"- Control, right paragraphs shuffled: nDCG@10 {figures['control']:.1f}",
+            f"- Digest of the evaluation sets: `{quality.data}`",
+            "",
+            "Tatoeba, weighted F1, to English and from English:",
+            "",
+            _table(["language", "to", "from"], rows, columns=3),
+            "",
+            "XQuAD, nDCG@10, question -> paragraph:",
+            "",
+            _table(["languages", "dense", "+ 2 late"], xquad, columns=2),
+        ]
+    )
+
+
+def _weaknesses(config: TrainingConfig, quality: EncoderQuality | None) -> str:
+    known = [f"- {each}" for each in config.card.weaknesses]
+    if quality:
+        weakest = sorted(quality.tatoeba.items(), key=lambda row: row[1])[:8]
+        known.append("- Weakest on Tatoeba: " + ", ".join(f"{lang} {value:.0f}" for lang, value in weakest) + ".")
+    return "\n".join(["## Known weaknesses", "", *known])
+
+
+def _sources(config: TrainingConfig, corpus: CorpusReport) -> str:
+    rows = [[name, f"{n:,}", _licence(name, config.card.licences)] for name, n in corpus.sources.items()]
+    return "\n".join(["## Sources", "", _table(["source", "pairs", "licence"], rows, columns=1)])
+
+
+def _licence(name: str, licences: Mapping[str, str]) -> str:
+    return next((licence for prefix, licence in licences.items() if name.startswith(prefix)), "not stated")
+
+
+def _table(names: list[str], rows: list[list[str]], *, columns: int) -> str:
+    """A Markdown table that stands in so many columns side by side."""
+    height = -(-len(rows) // columns)
+    blank = [""] * len(names)
+    side_by_side = [
+        [cell for i in range(columns) for cell in (rows[i * height + j] if i * height + j < len(rows) else blank)]
+        for j in range(height)
+    ]
+    return "\n".join(_row(row) for row in [names * columns, ["---"] * len(names) * columns, *side_by_side])
+
+
+def _row(cells: list[str] | Iterator[str]) -> str:
+    return "| " + " | ".join(cells) + " |"

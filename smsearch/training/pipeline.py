@@ -1,0 +1,227 @@
+"""The stages of a training run, each taken up where it was cut off; what they make stands in one folder.
+
+corpus/        parallel text, cleaned         tokenizer.json  the vocabulary
+teacher/       vectors of the English lines   tokens/         the corpus as ids
+student/       checkpoint                     model/          the encoder, with its card
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+from smsearch.encoders.static import CONFIG, FORMAT, KIND, TOKENIZER, WEIGHTS, StaticEncoder
+from smsearch.errors import InputError
+from smsearch.evaluation.encoding import EncoderQuality, evaluate_encoder
+from smsearch.files import file_sha256, read_json_object, write_atomically
+from smsearch.training.batches import PairSampler
+from smsearch.training.card import write_card
+from smsearch.training.compression import compress_rows, save_weights
+from smsearch.training.configuration import TrainingConfig
+from smsearch.training.corpus import REPORT, CorpusReport, build_corpus
+from smsearch.training.student import STATE, BatchPreparer, Pieces, Student, train_student
+from smsearch.training.teacher import encode_english, teacher_vectors
+from smsearch.training.tokens import decomposition, write_tokens
+from smsearch.training.vocabulary import save_tokenizer, train_vocabulary
+
+EVALUATION: Final = "evaluation.json"
+CONFIGURATION: Final = "training.toml"
+Progress = Callable[[str], object]
+
+
+def _silent(_what: str) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """One model in the making.
+
+    Attributes:
+        config_file: The TOML file of its configuration.
+        folder: Where everything is written.
+    """
+
+    config_file: Path
+    folder: Path
+
+    @cached_property
+    def config(self) -> TrainingConfig:
+        """The configuration.
+
+        Raises:
+            InputError: If it cannot be read or makes no sense.
+        """
+        return TrainingConfig.read(self.config_file)
+
+    @property
+    def corpus(self) -> Path:
+        """Folder of the cleaned corpus."""
+        return self.folder / "corpus"
+
+    @property
+    def tokenizer(self) -> Path:
+        """The vocabulary."""
+        return self.folder / TOKENIZER
+
+    @property
+    def model(self) -> Path:
+        """Folder of the finished encoder."""
+        return self.folder / "model"
+
+    def build_corpus(self, texts: Path, *, forbidden: Path | None = None, progress: Progress = _silent) -> CorpusReport:
+        """Read and clean parallel text; see `corpus.build_corpus`.
+
+        Raises:
+            SourceError: If the text cannot be read.
+        """
+        return build_corpus(
+            texts,
+            self.corpus,
+            langs=self.config.langs,
+            forbidden=forbidden,
+            limits=self.config.limits,
+            advance=progress,
+        )
+
+    def train_vocabulary(self, *, progress: Progress = _silent) -> None:
+        """Choose the vocabulary; nothing is done if it is there.
+
+        Raises:
+            InputError: If there is no corpus yet, or the quotas are more than the size.
+        """
+        self._need(self.corpus / REPORT, "corpus")
+        if not self.tokenizer.exists():
+            save_tokenizer(train_vocabulary(self.corpus, self.config.vocabulary, advance=progress), self.tokenizer)
+
+    def encode_english(self, *, progress: Callable[[int], object] = lambda _n: None) -> int:
+        """Encode the English lines with the teacher; those that have a vector already are not encoded again.
+
+        Raises:
+            InputError: If there is no corpus yet, or the vectors there are another teacher's.
+            EncoderError: If the teacher cannot be loaded.
+        """
+        self._need(self.corpus / REPORT, "corpus")
+        return encode_english(self.corpus, self.folder / "teacher", self.config.teacher, advance=progress)
+
+    def train_student(
+        self, *, threads: int | None = None, until: int | None = None, progress: Progress = _silent
+    ) -> dict[str, float]:
+        """Train the table, from the last checkpoint on.
+
+        Args:
+            threads: Of torch; None for one a core.
+            until: Stop after this step; None for the last.
+            progress: Called now and then with a line that says how far it is.
+
+        Returns:
+            The parts of the loss over the last steps.
+
+        Raises:
+            InputError: If an earlier stage is missing.
+            MissingExtraError: If torch is not installed.
+        """
+        import torch
+
+        self._need(self.tokenizer, "vocabulary")
+        self._need(self.folder / "teacher" / "teacher.json", "teacher")
+        if threads is not None:
+            torch.set_num_threads(threads)
+        config = self.config
+        pieces = self._pieces()
+        tokens = write_tokens(self.corpus, self.tokenizer, self.folder / "tokens", advance=progress)
+        student = Student(pieces.n_entries, config.student)
+        student.load(self._student)
+        teacher, _ = teacher_vectors(self.corpus, self.folder / "teacher", config.student.dim)
+        sampler = PairSampler(tokens, config.sampling, seed=config.student.seed + student.step)
+        preparer = BatchPreparer(
+            sampler, teacher, pieces, n_rows=min(config.student.batch, len(tokens.lines)), n_tokens=pieces.n_entries
+        )
+        losses: dict[str, float] = {}
+        told = time.monotonic()
+
+        def advance(step: int, parts: dict[str, float]) -> None:
+            nonlocal told
+            for name, value in parts.items():
+                losses[name] = 0.99 * losses.get(name, value) + 0.01 * value
+            if time.monotonic() - told > _TOLD_EVERY:
+                told = time.monotonic()
+                progress(f"step {step:,} of {config.student.steps:,}: " + _figures(losses))
+
+        train_student(student, preparer, self._student, until=until, advance=advance)
+        return losses
+
+    def export(self) -> StaticEncoder:
+        """Write the trained table as an encoder that `load_encoder` reads, with its configuration and card.
+
+        Raises:
+            InputError: If nothing was trained yet.
+        """
+        self._need(self._student / STATE, "student")
+        config, pieces = self.config, self._pieces()
+        student = Student(pieces.n_entries, config.student)
+        student.load(self._student)
+        rows, scales = compress_rows(pieces.fold(student.table.detach().numpy()))
+        self.model.mkdir(exist_ok=True)
+        digests = {WEIGHTS: save_weights(self.model / WEIGHTS, rows, scales)}
+        shutil.copyfile(self.tokenizer, self.model / TOKENIZER)
+        digests[TOKENIZER] = file_sha256(self.model / TOKENIZER)
+        content = {
+            "kind": KIND,
+            "format": FORMAT,
+            "name": config.name,
+            "version": config.version,
+            "dim": config.student.dim,
+            "tokens": len(rows),
+            "pooling": "mean",
+            "late_exponent": config.late_exponent,
+            "sha256": digests,
+        }
+        shutil.copyfile(self.config_file, self.model / CONFIGURATION)
+        write_atomically(self.model / CONFIG, (json.dumps(content, indent=2) + "\n").encode())
+        self._write_card(None)
+        return StaticEncoder(self.model)
+
+    def evaluate(self, sets: Path, *, every: int = 1, progress: Progress = _silent) -> EncoderQuality:
+        """Measure the exported encoder and write the figures into its card.
+
+        Raises:
+            SourceError: If an evaluation set is missing.
+            EncoderError: If nothing was exported yet.
+        """
+        quality = evaluate_encoder(StaticEncoder(self.model), sets, every=every, advance=progress)
+        write_atomically(self.model / EVALUATION, (json.dumps(asdict(quality), indent=2) + "\n").encode())
+        self._write_card(quality)
+        return quality
+
+    @property
+    def _student(self) -> Path:
+        return self.folder / "student"
+
+    def _write_card(self, quality: EncoderQuality | None) -> None:
+        report = CorpusReport(**read_json_object(self.corpus / REPORT))
+        state = read_json_object(self._student / STATE)
+        write_card(self.model, self.config, report, state, quality)
+
+    def _pieces(self) -> Pieces:
+        entries, scores = zip(*json.loads(self.tokenizer.read_bytes())["model"]["vocab"], strict=True)
+        share = self.config.student.piece_share
+        return Pieces.from_lists(decomposition(entries, scores) if share else [[]] * len(entries), share)
+
+    @staticmethod
+    def _need(path: Path, stage: str) -> None:
+        if not path.exists():
+            raise InputError(f"there is no {str(path)!r} yet; run the stage {stage!r} first")
+
+
+_TOLD_EVERY: Final = 10.0  # seconds
+
+
+def _figures(values: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:.3f}" for name, value in values.items())

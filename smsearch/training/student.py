@@ -1,0 +1,412 @@
+"""The student: a table of token vectors, trained so that the normalised sum of a text's rows says what the text says.
+
+The gradients are written out, for everything that is learned is one table: products in bfloat16, sums through
+sparse matrices that hold the rows of a batch alone.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smsearch.encoders.table import unit_rows
+from smsearch.files import read_json_object, write_atomically
+from smsearch.training.batches import Batch, PairSampler, Side
+from smsearch.training.tokens import ranges
+
+if TYPE_CHECKING:
+    import torch
+    from scipy.sparse import csr_matrix
+
+CHECKPOINT: Final = "checkpoint.safetensors"
+STATE: Final = "state.json"
+_AHEAD: Final = 4  # batches drawn before they are needed
+_NEIGHBOURS: Final = 3  # texts with fewer English lines between them are not held against each other
+
+
+@dataclass(frozen=True, slots=True)
+class StudentPlan:
+    """How the table is trained.
+
+    Attributes:
+        dim: Length of a vector.
+        steps: Batches in all.
+        batch: Rows of a batch.
+        learning_rate: At the start; it falls linearly to a hundredth.
+        warm_up: Steps in which it rises from zero.
+        temperature: Of the contrastive loss.
+        teacher_contrast: Weight of the contrast of each side with the other's teacher vector.
+        teacher_cosine: Weight of `1 - cosine` of each side with its own teacher vector.
+        piece_share: An entry's vector holds this much of the mean of its smaller pieces' vectors; what is
+            exported is the sum.
+        seed: Of everything that is drawn.
+        checkpoint_minutes: Between checkpoints.
+    """
+
+    dim: int = 256
+    steps: int = 20_000
+    batch: int = 2048
+    learning_rate: float = 0.02
+    warm_up: int = 100
+    temperature: float = 0.05
+    teacher_contrast: float = 0.5
+    teacher_cosine: float = 1.0
+    piece_share: float = 0.5
+    seed: int = 1
+    checkpoint_minutes: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A batch ready for the products, over the rows of the table that it needs.
+
+    Attributes:
+        used: `(n_used,)` int64, those rows.
+        made: `(n_entries, n_used)`: how the vectors of the batch's entries are made of rows.
+        sums: For each side `(n_rows, n_entries)`: how often an entry stands in a text.
+        teacher: For each side `(n_rows, dim)`, unit rows.
+        near: `(n_rows, n_rows)` bool: what is no negative.
+    """
+
+    used: NDArray[np.int64]
+    made: csr_matrix
+    sums: tuple[csr_matrix, csr_matrix]
+    teacher: tuple[NDArray[np.float32], NDArray[np.float32]]
+    near: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """Into which smaller entries each entry can be cut.
+
+    Attributes:
+        ids: `(n,)` int32, the pieces of all entries one after the other.
+        starts: `(n_tokens + 1,)` int64; entry i is made of `ids[starts[i]:starts[i + 1]]`.
+        share: An entry's vector holds this much of the mean of its pieces' vectors.
+    """
+
+    ids: NDArray[np.int32]
+    starts: NDArray[np.int64]
+    share: float
+
+    @classmethod
+    def from_lists(cls, lists: Sequence[Sequence[int]], share: float) -> Pieces:
+        """Put the lists side by side."""
+        starts = np.concatenate([[0], np.cumsum([len(each) for each in lists])]).astype(np.int64)
+        return cls(np.fromiter((i for each in lists for i in each), np.int32, int(starts[-1])), starts, share)
+
+    @property
+    def n_entries(self) -> int:
+        """Entries of the vocabulary."""
+        return len(self.starts) - 1
+
+    def made(self, entries: NDArray[np.int64]) -> csr_matrix:
+        """`(len(entries), n_tokens)`: one for the entry itself and its share of each piece."""
+        from scipy.sparse import csr_matrix
+
+        lengths = self.starts[entries + 1] - self.starts[entries]
+        ends = np.concatenate([[0], np.cumsum(lengths + 1)])
+        columns = np.empty(ends[-1], np.int32)
+        values = np.repeat(self.share / np.maximum(lengths, 1), lengths + 1).astype(np.float32)
+        columns[ends[:-1]], values[ends[:-1]] = entries, 1
+        is_piece = np.ones(ends[-1], bool)
+        is_piece[ends[:-1]] = False
+        columns[is_piece] = self.ids[ranges(self.starts[entries], lengths)]
+        return csr_matrix((values, columns, ends), shape=(len(entries), len(self.starts) - 1))
+
+    def fold(self, table: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The vectors to export: each entry's own and its share of its pieces'; `(n_tokens, dim)` float32."""
+        folded: NDArray[np.float32] = self.made(np.arange(len(table))) @ table
+        return folded
+
+
+class Student:
+    """The table with its optimiser."""
+
+    def __init__(self, n_tokens: int, plan: StudentPlan) -> None:
+        """Draw the table anew."""
+        import torch
+
+        self.plan = plan
+        self.step = 0
+        self.seconds = 0.0
+        generator = torch.Generator().manual_seed(plan.seed)
+        self.table = torch.nn.Parameter(0.1 * torch.randn(n_tokens, plan.dim, generator=generator))
+        self.table.grad = torch.zeros_like(self.table)
+        self.optimiser = torch.optim.Adam([self.table], lr=plan.learning_rate, fused=True)
+        self._touched = torch.zeros(0, dtype=torch.long)
+
+    def save(self, folder: Path) -> None:
+        """Write table, optimiser and step, the step last."""
+        from safetensors.torch import save_file
+
+        folder.mkdir(parents=True, exist_ok=True)
+        state = self.optimiser.state.get(self.table, {})
+        tensors = {"table": self.table.detach()} | {name: state[name] for name in ("exp_avg", "exp_avg_sq") if state}
+        aside = folder / f".{CHECKPOINT}"
+        save_file(tensors, aside)
+        aside.replace(folder / CHECKPOINT)
+        write_atomically(folder / STATE, json.dumps({"step": self.step, "seconds": round(self.seconds, 1)}).encode())
+
+    def load(self, folder: Path) -> bool:
+        """Go on from a checkpoint; False when there is none."""
+        import torch
+        from safetensors.torch import load_file
+
+        state = read_json_object(folder / STATE)
+        if not state:
+            return False
+        tensors = load_file(folder / CHECKPOINT)
+        with torch.no_grad():
+            self.table.copy_(tensors.pop("table"))
+        if tensors:
+            self.optimiser.state[self.table] = {**tensors, "step": torch.tensor(float(state["step"]))}
+        self.step, self.seconds = int(state["step"]), float(state["seconds"])
+        return True
+
+    def learn(self, prepared: _Prepared) -> dict[str, float]:
+        """One step; the parts of the loss."""
+        import torch
+
+        plan = self.plan
+        grad = self.table.grad
+        assert grad is not None  # noqa: S101  made with the table
+        grad[self._touched] = 0
+        self._touched = torch.from_numpy(prepared.used)
+        with torch.no_grad():
+            vectors = torch.sparse.mm(_tensor(prepared.made), self.table[self._touched])
+            raw = [torch.sparse.mm(_tensor(sums), vectors) for sums in prepared.sums]
+            norms = [each.norm(dim=1, keepdim=True).clamp_min(1e-6) for each in raw]
+            units = [each / norm for each, norm in zip(raw, norms, strict=True)]
+            losses, unit_grads = self._losses(units, prepared)
+            vector_grad = torch.zeros_like(vectors)
+            for unit, norm, unit_grad, sums in zip(units, norms, unit_grads, prepared.sums, strict=True):
+                raw_grad = (unit_grad - unit * (unit * unit_grad).sum(1, keepdim=True)) / norm
+                vector_grad += torch.sparse.mm(_tensor(sums.T.tocsr()), raw_grad)
+            grad[self._touched] = torch.sparse.mm(_tensor(prepared.made.T.tocsr()), vector_grad)
+            for group in self.optimiser.param_groups:
+                group["lr"] = plan.learning_rate * self._rate()
+            self.optimiser.step()
+        self.step += 1
+        return losses
+
+    def _rate(self) -> float:
+        plan = self.plan
+        rising = min(1.0, (self.step + 1) / plan.warm_up) if plan.warm_up else 1.0
+        return rising * max(0.01, 1 - self.step / plan.steps)
+
+    def _losses(
+        self, units: Sequence[torch.Tensor], prepared: _Prepared
+    ) -> tuple[dict[str, float], list[torch.Tensor]]:
+        """Values, and gradients with respect to the unit rows of both sides."""
+        import torch
+
+        plan = self.plan
+        one, other = units
+        teacher_one, teacher_other = (torch.from_numpy(each) for each in prepared.teacher)
+        near = torch.from_numpy(prepared.near)
+        losses: dict[str, float] = {}
+        losses["pairs"], grad_one, grad_other = contrast(one, other, near, plan.temperature)
+        if plan.teacher_contrast:
+            value, grad, _ = contrast(one, teacher_other, near, plan.temperature)
+            grad_one += plan.teacher_contrast * grad
+            losses["teacher"], grad, _ = contrast(other, teacher_one, near, plan.temperature)
+            grad_other += plan.teacher_contrast * grad
+            losses["teacher"] = (losses["teacher"] + value) / 2
+        share = plan.teacher_cosine / len(one)
+        grad_one -= share * teacher_one
+        grad_other -= share * teacher_other
+        losses["cosine"] = float((one * teacher_one).sum(1).mean() + (other * teacher_other).sum(1).mean()) / 2
+        return losses, [grad_one, grad_other]
+
+
+def contrast(
+    one: torch.Tensor, other: torch.Tensor, near: torch.Tensor, temperature: float
+) -> tuple[float, torch.Tensor, torch.Tensor]:
+    """The in-batch contrastive loss (InfoNCE; van den Oord et al., 2018) in both directions, and its gradients.
+
+    Args:
+        one: `(n, dim)`, unit rows.
+        other: `(n, dim)`, unit rows; row i belongs to row i of `one`.
+        near: `(n, n)` bool: which pairs do not count; the diagonal must.
+        temperature: The cosines are divided by it.
+
+    Returns:
+        Mean of the two directions, and the gradients with respect to `one` and `other`.
+    """
+    n = len(one)
+    one_half, other_half = one.bfloat16(), other.bfloat16()
+    chances = (one_half @ other_half.T).float().sub_(1).div_(temperature)  # cosines are 1 at most
+    right = chances.diagonal().clone()
+    chances.exp_().masked_fill_(near, 0)
+    by_row, by_column = chances.sum(1), chances.sum(0)
+    loss = float((by_row.log() + by_column.log() - 2 * right).mean()) / 2
+    chances.mul_(by_row.reciprocal()[:, None] + by_column.reciprocal()[None, :])
+    chances.diagonal().sub_(2)
+    grad = chances.mul_(0.5 / (n * temperature)).bfloat16()
+    return loss, (grad @ other_half).float(), (grad.T @ one_half).float()
+
+
+class BatchPreparer:
+    """Turns drawn batches into sparse rows, on a thread of its own."""
+
+    def __init__(
+        self,
+        sampler: PairSampler,
+        teacher: NDArray[np.float16],
+        pieces: Pieces,
+        *,
+        n_rows: int,
+        n_tokens: int,
+    ) -> None:
+        """Take the parts.
+
+        Args:
+            sampler: Where batches come from.
+            teacher: `(n_english, dim)`, unit rows of the teacher.
+            pieces: What each entry's vector is made of besides its own row.
+            n_rows: Rows of a batch.
+            n_tokens: Rows of the table.
+        """
+        self._sampler, self._teacher, self._pieces = sampler, teacher, pieces
+        self._n_rows, self._n_tokens = n_rows, n_tokens
+
+    @contextmanager
+    def batches(self) -> Iterator[Iterator[_Prepared]]:
+        """Batches without end, drawn ahead while the block runs."""
+        ready: queue.Queue[_Prepared | BaseException] = queue.Queue(_AHEAD)
+        stopped = threading.Event()
+
+        def work() -> None:
+            try:
+                while not stopped.is_set():
+                    self._put(ready, self._prepare(self._sampler.draw(self._n_rows)), stopped)
+            except BaseException as error:  # noqa: BLE001  raised again where it is waited for
+                self._put(ready, error, stopped)
+
+        def taken() -> Iterator[_Prepared]:
+            while True:
+                item = ready.get()
+                if isinstance(item, BaseException):
+                    raise item
+                yield item
+
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        try:
+            yield taken()
+        finally:
+            stopped.set()
+            thread.join()
+
+    @staticmethod
+    def _put(ready: queue.Queue[Any], item: object, stopped: threading.Event) -> None:
+        while not stopped.is_set():
+            try:
+                ready.put(item, timeout=0.1)
+            except queue.Full:
+                continue
+            return
+
+    def _prepare(self, batch: Batch) -> _Prepared:
+        from scipy.sparse import csr_matrix
+
+        sides = (batch.one, batch.other)
+        entries, places = _distinct(np.concatenate([side.ids for side in sides]), self._n_tokens)
+        made = self._pieces.made(entries)
+        used, columns = _distinct(made.indices, self._n_tokens)
+        made = csr_matrix((made.data, columns, made.indptr), shape=(len(entries), len(used)))
+        near = _near(batch.one, batch.other)
+        cut = len(batch.one.ids)
+        return _Prepared(
+            used=used,
+            made=made,
+            sums=(_sums(batch.one, places[:cut], len(entries)), _sums(batch.other, places[cut:], len(entries))),
+            teacher=(self._teacher_rows(batch.one), self._teacher_rows(batch.other)),
+            near=near,
+        )
+
+    def _teacher_rows(self, side: Side) -> NDArray[np.float32]:
+        lines = ranges(side.first_lines, side.n_lines)
+        starts = np.cumsum(side.n_lines) - side.n_lines
+        return unit_rows(np.add.reduceat(self._teacher[lines].astype(np.float32), starts, axis=0))
+
+
+def _near(one: Side, other: Side) -> NDArray[np.bool_]:
+    """Which texts overlap or nearly do, but for the two of a row; `(n_rows, n_rows)` bool."""
+    begins = [side.first_lines.astype(np.int32) for side in (one, other)]
+    ends = [(side.first_lines + side.n_lines).astype(np.int32) for side in (one, other)]
+    near = begins[0][:, None] < ends[1][None, :] + _NEIGHBOURS
+    near &= begins[1][None, :] < ends[0][:, None] + _NEIGHBOURS
+    np.fill_diagonal(near, val=False)
+    return near
+
+
+def _distinct(ids: NDArray[np.int32], n_tokens: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Distinct ids, ascending, and for each id its place among them; by marking, which is faster than sorting."""
+    marked = np.zeros(n_tokens, bool)
+    marked[ids] = True
+    distinct = np.flatnonzero(marked)
+    place = np.empty(n_tokens, np.int32)
+    place[distinct] = np.arange(len(distinct), dtype=np.int32)
+    return distinct, place[ids]
+
+
+def _sums(side: Side, places: NDArray[np.int32], n_entries: int) -> csr_matrix:
+    from scipy.sparse import csr_matrix
+
+    ends = np.concatenate([[0], np.cumsum(side.lengths)])
+    return csr_matrix((np.ones(len(places), np.float32), places, ends), shape=(len(side.lengths), n_entries))
+
+
+def _tensor(matrix: csr_matrix) -> torch.Tensor:
+    import torch
+
+    return torch.sparse_csr_tensor(
+        torch.from_numpy(matrix.indptr.astype(np.int32)),
+        torch.from_numpy(matrix.indices.astype(np.int32)),
+        torch.from_numpy(matrix.data),
+        size=matrix.shape,
+        check_invariants=False,
+    )
+
+
+def train_student(
+    student: Student,
+    preparer: BatchPreparer,
+    folder: Path,
+    *,
+    until: int | None = None,
+    advance: Callable[[int, dict[str, float]], object] = lambda _step, _losses: None,
+) -> None:
+    """Train to the last step, with a checkpoint every few minutes, and go on from one where there is one.
+
+    Args:
+        student: What to train.
+        preparer: Where batches come from.
+        folder: Of the checkpoint.
+        until: Stop after this step, as if interrupted; None for the plan's last.
+        advance: Called after each step with its number and the parts of the loss.
+    """
+    last = min(until or student.plan.steps, student.plan.steps)
+    saved = time.monotonic()
+    with preparer.batches() as batches:
+        while student.step < last:
+            begun = time.monotonic()
+            losses = student.learn(next(batches))
+            student.seconds += time.monotonic() - begun
+            advance(student.step, losses)
+            if time.monotonic() - saved > 60 * student.plan.checkpoint_minutes:
+                student.save(folder)
+                saved = time.monotonic()
+    student.save(folder)
