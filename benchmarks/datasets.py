@@ -1,20 +1,14 @@
-"""The public evaluation sets the benchmarks read, from a folder named by `--eval`.
-
-The folder holds `xquad/`, `swefaq/` (each `corpus.jsonl`, `queries.jsonl`, `qrels*.tsv`) and `tatoeba/`
-(`<iso639-3>.tsv`, English TAB other). Nothing of it is in this repository.
-"""
+"""The public evaluation sets as documents and queries; the files are read by `smsearch.evaluation.datasets`."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from smsearch import Document
+from smsearch.evaluation.datasets import CROSS_PAIRS, XQUAD_LANGS, read_jsonl, read_qrels
 
-XQUAD_LANGS = ("ar", "de", "el", "en", "es", "hi", "ro", "ru", "th", "tr", "vi", "zh")
-CROSS_PAIRS = tuple(pair for other in ("de", "es", "ru", "tr", "zh") for pair in (("en", other), (other, "en")))
+__all__ = ["CROSS_PAIRS", "XQUAD_LANGS", "Query", "read_jsonl", "swefaq", "xquad_documents", "xquad_queries"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,22 +18,6 @@ class Query:
     query_id: str
     text: str
     answer: str
-
-
-def read_jsonl(path: Path) -> Iterator[dict[str, str]]:
-    """The objects of a JSON Lines file."""
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            yield json.loads(line)
-
-
-def read_qrels(path: Path) -> dict[str, list[str]]:
-    """Relevant documents of each query."""
-    qrels: dict[str, list[str]] = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
-        query_id, doc_id, _ = line.split("\t")
-        qrels.setdefault(query_id, []).append(doc_id)
-    return qrels
 
 
 def xquad_documents(root: Path, lang: str) -> list[Document]:

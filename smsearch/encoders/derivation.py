@@ -1,4 +1,4 @@
-"""The binary form of a BPE vocabulary, derived from a `tokenizer.json`."""
+"""The binary form of a unigram vocabulary, derived from a `tokenizer.json`."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ import unicodedata
 import zlib
 from array import array
 from collections.abc import Callable
+from itertools import accumulate
 from typing import Any, Final
 
-MAGIC: Final = b"smsearch-vocabulary-1\n"
+MAGIC: Final = b"smsearch-vocabulary-2\n"
 PREFIX: Final = struct.Struct("<Q")  # bytes of the header
 CHECKSUM: Final = struct.Struct("<I")  # CRC-32 of all before it, at the end of the file
+
+UNKNOWN_PENALTY: Final = 10.0  # below the lowest score, as in `tokenizers` and SentencePiece
 
 REFUSED, LETTER, DIGIT, ISOLATED, SPACE = range(5)  # what a character does to the words around it
 
@@ -42,18 +45,16 @@ _PLAIN_PRE_TOKENIZER: Final = {
 
 
 def is_derivable(tokenizer: dict[str, Any]) -> bool:
-    """Whether a `tokenizer.json` is a BPE that the mapped vocabulary cuts exactly alike.
+    """Whether a `tokenizer.json` is a unigram that the mapped vocabulary cuts exactly alike.
 
-    Everything the short tokenizer does not do must be switched off: byte fallback, dropout, fused
-    unknowns, affixes, truncation, post-processing, special tokens searched in normalised text.
+    Everything the short tokenizer does not do must be switched off: byte fallback, sampling,
+    truncation, post-processing, special tokens searched in normalised text.
     """
     model = tokenizer["model"]
-    plain_model = model["type"] == "BPE" and model["unk_token"] in model["vocab"]
-    options = ("dropout", "continuing_subword_prefix", "end_of_word_suffix")
-    switches = ("fuse_unk", "byte_fallback", "ignore_merges")
     return (
-        plain_model
-        and not any(model.get(name) for name in (*options, *switches))
+        model["type"] == "Unigram"
+        and model["unk_id"] is not None
+        and not any(model.get(name) for name in ("byte_fallback", "alpha", "nbest_size"))
         and not any(token["normalized"] for token in tokenizer["added_tokens"])
         and tokenizer["normalizer"] is not None
         and tokenizer["pre_tokenizer"] is not None
@@ -75,11 +76,14 @@ def derive_vocabulary(tokenizer_json: bytes) -> bytes | None:
     if not is_derivable(tokenizer):
         return None
     skeleton = _skeleton(tokenizer)
-    sections = {**_merge_sections(tokenizer["model"]), **_character_sections(tokenizer, skeleton)}
+    entries = tokenizer["model"]["vocab"]
+    sections = {**_entry_sections(entries), **_character_sections(tokenizer, skeleton)}
     header = {
         "byteorder": sys.byteorder,
         "tokenizer_sha256": hashlib.sha256(tokenizer_json).hexdigest(),
-        "unknown_id": tokenizer["model"]["vocab"][tokenizer["model"]["unk_token"]],
+        "unknown_id": tokenizer["model"]["unk_id"],
+        "unknown_score": min(score for _, score in entries) - UNKNOWN_PENALTY,
+        "longest": max(len(entry) for entry, _ in entries),
         "added": [token["content"] for token in tokenizer["added_tokens"]],
         "skeleton": skeleton,
         "sections": {name: [items.typecode, len(items) * items.itemsize] for name, items in sections.items()},
@@ -90,33 +94,32 @@ def derive_vocabulary(tokenizer_json: bytes) -> bytes | None:
     return data + CHECKSUM.pack(zlib.crc32(data))
 
 
+def entry_key(entry: bytes) -> int:
+    """What entries are looked up by: 8 bytes of BLAKE2b as a number."""
+    return int.from_bytes(hashlib.blake2b(entry, digest_size=8).digest(), "big")
+
+
 def _skeleton(tokenizer: dict[str, Any]) -> str:
     """The same normaliser and pre-tokenizer around an empty model: loads at once."""
-    empty = {"type": "BPE", "vocab": {}, "merges": []}
+    empty = {"type": "Unigram", "unk_id": 0, "vocab": [["?", 0.0]]}
     return json.dumps({**tokenizer, "added_tokens": [], "model": empty})
 
 
-def _merge_sections(model: dict[str, Any]) -> dict[str, array[int]]:
-    """Symbols by code point, merges by `left << 32 | right`, what each merge makes by rank."""
-    vocabulary: dict[str, int] = model["vocab"]
-    symbols = sorted((ord(token), i) for token, i in vocabulary.items() if len(token) == 1)
-    ranks: dict[int, int] = {}
-    products = array("I")
-    for rank, merge in enumerate(model["merges"]):
-        left, right = merge.split(" ") if isinstance(merge, str) else merge
-        ranks[vocabulary[left] << 32 | vocabulary[right]] = rank
-        products.append(vocabulary[left + right])
-    keys = sorted(ranks)
+def _entry_sections(entries: list[tuple[str, float]]) -> dict[str, array[Any]]:
+    """Entries by key: the keys ascending, and for each its number; spellings and scores by number."""
+    spellings = [entry.encode() for entry, _ in entries]
+    numbers = {entry_key(spelling): i for i, spelling in enumerate(spellings)}  # of equal entries the last
+    keys = sorted(numbers)
     return {
-        "symbol_points": array("I", [point for point, _ in symbols]),
-        "symbol_ids": array("I", [i for _, i in symbols]),
-        "merge_keys": array("Q", keys),
-        "merge_ranks": array("I", [ranks[key] for key in keys]),
-        "products": products,
+        "keys": array("Q", keys),
+        "scores": array("d", [score for _, score in entries]),
+        "numbers": array("I", [numbers[key] for key in keys]),
+        "ends": array("I", accumulate(map(len, spellings))),
+        "spellings": array("B", b"".join(spellings)),
     }
 
 
-def _character_sections(tokenizer: dict[str, Any], skeleton: str) -> dict[str, array[int]]:
+def _character_sections(tokenizer: dict[str, Any], skeleton: str) -> dict[str, array[Any]]:
     """For each character of the basic plane what it is normalised to and what kind it is.
 
     A character is refused unless it can be normalised by itself, whatever stands beside it: the

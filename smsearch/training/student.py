@@ -10,6 +10,7 @@ import json
 import queue
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -145,6 +146,9 @@ class Student:
         self.table.grad = torch.zeros_like(self.table)
         self.optimiser = torch.optim.Adam([self.table], lr=plan.learning_rate, fused=True)
         self._touched = torch.zeros(0, dtype=torch.long)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch says once in a process that sparse tensors are beta
+            torch.sparse_csr_tensor([0], [], [], size=(0, 0))
 
     def save(self, folder: Path) -> None:
         """Write table, optimiser and step, the step last."""

@@ -206,10 +206,13 @@ def _onnx_session(model: SentenceTransformer, folder: Path) -> Any:  # noqa: ANN
     names = [name for name in model.tokenizer.model_input_names if name != "token_type_ids"]
 
     class Whole(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+
         def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-            output: torch.Tensor = model({"input_ids": input_ids, "attention_mask": attention_mask})[
-                "sentence_embedding"
-            ]
+            features = {"input_ids": input_ids, "attention_mask": attention_mask}
+            output: torch.Tensor = self.model(features)["sentence_embedding"]
             return output
 
     axes = {0: "batch", 1: "tokens"}

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 from functools import cache
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -27,16 +28,10 @@ SMALL = {
     "post_processor": None,
     "decoder": None,
     "model": {
-        "type": "BPE",
-        "dropout": None,
-        "unk_token": "?",
-        "continuing_subword_prefix": None,
-        "end_of_word_suffix": None,
-        "fuse_unk": False,
+        "type": "Unigram",
+        "unk_id": 0,
         "byte_fallback": False,
-        "ignore_merges": False,
-        "vocab": {"?": 0, "a": 1, "b": 2, "c": 3, "bc": 4, "ab": 5, "abc": 6, "aa": 7},
-        "merges": [["b", "c"], ["a", "b"], ["a", "bc"], ["a", "a"]],
+        "vocab": [["?", 0.0], ["a", -3], ["b", -3], ["c", -3], ["bc", -4], ["ab", -4], ["aa", -5], ["abc", -7]],
     },
 }
 
@@ -62,13 +57,22 @@ def small(tmp_path: Path) -> Path:
     return path
 
 
-def test_lowest_rank_merges_first_and_the_leftmost_of_equals(small: Path) -> None:
+def test_the_cut_of_the_highest_sum_wins_and_of_equals_the_longest_last_piece(small: Path) -> None:
     vocabulary = open_vocabulary(small)
     assert vocabulary is not None
-    assert vocabulary.cut("abc") == [6]  # b+c before a+b
-    assert vocabulary.cut("AB aaa") == [5, 7, 1]
-    assert vocabulary.cut("axxb") == [1, 0, 0, 2]  # every unknown character by itself
+    assert vocabulary.cut("abc") == [7]  # -7, as a + bc and ab + c are, but longest at the end
+    assert vocabulary.cut("aabc") == [6, 4]  # aa + bc are -9, a + abc -10
+    assert vocabulary.cut("AB aaa") == [5, 1, 6]
+    assert vocabulary.cut("axxb") == [1, 0, 2]  # unknown characters in a row are one
     assert vocabulary.cut("") == []
+
+
+def test_small_vocabularies_are_cut_like_tokenizers(small: Path) -> None:
+    vocabulary, tokenizer = open_vocabulary(small), Tokenizer.from_file(str(small))
+    assert vocabulary is not None
+    for letters in product("abcx", repeat=5):
+        text = "".join(letters)
+        assert vocabulary.cut(text) == tokenizer.encode(text, add_special_tokens=False).ids
 
 
 @pytest.mark.parametrize(
@@ -140,10 +144,16 @@ def test_evaluation_sets_are_cut_like_tokenizers() -> None:
     assert mismatches(texts) == []
 
 
-def test_a_special_token_in_the_text_is_left_to_tokenizers() -> None:
-    vocabulary, _ = builtin()
-    assert vocabulary.cut("hvad er [UNK] her") is None
-    assert vocabulary.cut("hvad er [unk] her") is not None
+def test_what_only_tokenizers_can_cut_is_left_to_it(small: Path) -> None:
+    added = {"id": 0, "content": "[X]", "single_word": False, "lstrip": False, "rstrip": False}
+    special = [{**added, "normalized": False, "special": True}]
+    small.write_text(json.dumps({**SMALL, "added_tokens": special}))
+    vocabulary = open_vocabulary(small)
+    assert vocabulary is not None
+    assert vocabulary.cut("ab [X] c") is None
+    assert vocabulary.cut("ab [x] c") is not None
+    assert vocabulary.cut("a" * 401) is None
+    assert vocabulary.cut("a" * 400) == [6] * 200
 
 
 def test_it_is_derived_once_and_then_mapped(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,7 +162,7 @@ def test_it_is_derived_once_and_then_mapped(small: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(module, "derive_vocabulary", lambda _: pytest.fail("derived again"))
     vocabulary = open_vocabulary(small)
     assert vocabulary is not None
-    assert vocabulary.cut("abc") == [6]
+    assert vocabulary.cut("abc") == [7]
 
 
 def test_any_flipped_byte_is_found_and_mended(small: Path) -> None:
@@ -165,25 +175,25 @@ def test_any_flipped_byte_is_found_and_mended(small: Path) -> None:
         path.write_bytes(damaged)
         vocabulary = open_vocabulary(small)
         assert vocabulary is not None
-        assert vocabulary.cut("abc") == [6]
+        assert vocabulary.cut("abc") == [7]
         assert path.read_bytes() == whole
 
 
-@pytest.mark.parametrize("content", [b"", b"x", b"smsearch-vocabulary-1\n", b"\0" * 4096])
+@pytest.mark.parametrize("content", [b"", b"x", b"smsearch-vocabulary-2\n", b"\0" * 4096])
 def test_a_truncated_file_is_derived_anew(small: Path, content: bytes) -> None:
     small.with_name(FILE_NAME).write_bytes(content)
     vocabulary = open_vocabulary(small)
     assert vocabulary is not None
-    assert vocabulary.cut("aa") == [7]
+    assert vocabulary.cut("aa") == [6]
 
 
 def test_a_changed_tokenizer_makes_it_stale(small: Path) -> None:
     open_vocabulary(small)
-    model = {**SMALL["model"], "merges": [["a", "b"], ["b", "c"], ["a", "bc"], ["a", "a"]]}  # type: ignore[dict-item]
+    model = {**SMALL["model"], "vocab": [["?", 0.0], ["a", -3], ["b", -3], ["c", -3]]}  # type: ignore[dict-item]
     small.write_text(json.dumps({**SMALL, "model": model}))
     vocabulary = open_vocabulary(small)
     assert vocabulary is not None
-    assert vocabulary.cut("abc") == [5, 3]
+    assert vocabulary.cut("abc") == [1, 2, 3]
 
 
 def refuse_beside(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
@@ -209,7 +219,7 @@ def test_beside_a_read_only_model_it_goes_to_the_users_cache(
     monkeypatch.setattr(module, "derive_vocabulary", lambda _: pytest.fail("derived again"))
     vocabulary = open_vocabulary(small)
     assert vocabulary is not None
-    assert vocabulary.cut("abc") == [6]
+    assert vocabulary.cut("abc") == [7]
 
 
 def test_nowhere_to_write_is_no_error(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,7 +240,7 @@ def test_the_cache_follows_the_users_setting(monkeypatch: pytest.MonkeyPatch, tm
 
 @pytest.mark.parametrize(
     "change",
-    [{"type": "Unigram"}, {"fuse_unk": True}, {"byte_fallback": True}, {"ignore_merges": True}, {"dropout": 0.1}],
+    [{"type": "BPE"}, {"unk_id": None}, {"byte_fallback": True}, {"alpha": 0.1}, {"nbest_size": 8}],
 )
 def test_other_tokenizers_have_no_mapped_form(change: dict[str, object]) -> None:
     model = {**SMALL["model"], **change}  # type: ignore[dict-item]

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.evaluation.sets import write_sets
+from tests.fakes import KeywordEncoder
+
+from smsearch import load_encoder
+from smsearch.errors import SourceError
+from smsearch.evaluation.encoding import evaluate_encoder, table_of
+
+
+@pytest.fixture(scope="module")
+def sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_sets(tmp_path_factory.mktemp("sets") / "sets")
+
+
+def test_the_built_in_encoder_is_right_everywhere_on_easy_sets(sets: Path) -> None:
+    quality = evaluate_encoder(load_encoder(), sets)
+    assert set(quality.tatoeba.values()) == set(quality.tatoeba_from_english.values()) == {100.0}
+    assert quality.summary() == {
+        "Tatoeba, mean": 100.0,
+        "XQuAD same language, dense": 100.0,
+        "XQuAD across, dense": 100.0,
+        "SweFAQ, dense": 100.0,
+        "XQuAD same language, dense + 2 late": 100.0,
+        "XQuAD across, dense + 2 late": 100.0,
+        "SweFAQ, dense + 2 late": 100.0,
+    }
+    assert quality.mixed_right == 100.0
+    assert quality.hubness == pytest.approx(20.0)  # five paragraphs, each on top once
+    assert quality.control < 100
+
+
+def test_other_data_have_another_digest_and_missing_ones_are_named(sets: Path, tmp_path: Path) -> None:
+    other = write_sets(tmp_path / "other")
+    (other / "tatoeba" / "swe.tsv").write_text("We like tea.\tyou like tea\n")
+    assert evaluate_encoder(load_encoder(), sets).data != evaluate_encoder(load_encoder(), other).data
+    (other / "tatoeba" / "dan.tsv").unlink()
+    with pytest.raises(SourceError, match=r"cannot read the evaluation set .*dan\.tsv"):
+        evaluate_encoder(load_encoder(), other)
+
+
+def test_figures_stand_in_columns_and_missing_ones_are_dashes() -> None:
+    assert table_of({"one": {"a": 1.25, "b": 2}, "two": {"b": 3}}).splitlines() == [
+        "| | a | b |",
+        "|---|--:|--:|",
+        "| one | 1.2 | 2.0 |",
+        "| two | - | 3.0 |",
+    ]
