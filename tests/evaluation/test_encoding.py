@@ -3,12 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.evaluation.sets import write_sets
-from tests.fakes import KeywordEncoder
 
 from smsearch import load_encoder
 from smsearch.errors import SourceError
 from smsearch.evaluation.encoding import evaluate_encoder, table_of
+from tests.evaluation.sets import write_sets
 
 
 @pytest.fixture(scope="module")

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.training.parallel import CONFIG, english_lines, translate, write_parallel
 
 from smsearch import load_encoder
 from smsearch.encoders.static import StaticEncoder
 from smsearch.errors import InputError
 from smsearch.training.pipeline import TrainingRun
+from tests.training.parallel import CONFIG, english_lines, translate, write_parallel
 
 
 @pytest.fixture(scope="package")

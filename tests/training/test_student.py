@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.training.parallel import CONFIG
 
 from smsearch.training.batches import Batch, PairSampler, SamplingPlan, Side
 from smsearch.training.student import BatchPreparer, Pieces, Student, StudentPlan, contrast
 from smsearch.training.tokens import CorpusTokens, decomposition
+from tests.training.parallel import CONFIG
 
 ENTRIES = ["<unk>", "a", "b", "ab", "abb", "c"]
 SCORES = [0.0, -3.0, -3.0, -4.0, -5.0, -3.0]

