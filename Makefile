@@ -27,6 +27,7 @@ bench:  ## every table in benchmarks/; EVAL names the folder of evaluation sets
 	$(PYTHON) benchmarks/cold.py --write
 	$(PYTHON) benchmarks/encoding.py --eval $(EVAL) --write
 	$(PYTHON) benchmarks/fusion.py --eval $(EVAL) --write
+	$(PYTHON) benchmarks/model.py --eval $(EVAL) --write
 	$(PYTHON) benchmarks/quality.py --eval $(EVAL) --write
 	$(PYTHON) benchmarks/languages.py --eval $(EVAL) --write
 	$(PYTHON) benchmarks/scale.py --eval $(EVAL) --write

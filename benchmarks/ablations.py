@@ -3,8 +3,8 @@
     python benchmarks/ablations.py CONFIG.toml --run FOLDER --eval PATH [--steps 1500] [NAME=SETTING=VALUE,... ...]
 
 FOLDER is one of `smsearch train` with its corpus, vocabulary and teacher stages done; every variant is a run beside
-it that shares them. A SETTING is written `student.piece_share` or `sampling.source_weights.dict_`, its VALUE as JSON. The
-configuration as it is comes first, under the name `base`. Figures are printed as a table.
+it that shares them. A SETTING is written `student.piece_share` or `sampling.source_weights.dict_`, its VALUE as JSON.
+The configuration as it is comes first, under the name `base`. Figures are printed as a table.
 """
 
 from __future__ import annotations

@@ -22,12 +22,14 @@ from smsearch.evaluation.encoding import EncoderQuality, evaluate_encoder
 from smsearch.files import file_sha256, read_json_object, write_atomically
 from smsearch.training.batches import PairSampler
 from smsearch.training.card import write_card
-from smsearch.training.compression import compress_rows, save_weights
+from smsearch.training.compression import compress_rows, mean_cosine, save_weights
 from smsearch.training.configuration import TrainingConfig
 from smsearch.training.corpus import REPORT, CorpusReport, build_corpus
-from smsearch.training.student import STATE, BatchPreparer, Pieces, Student, train_student
+from smsearch.training.pieces import Pieces, decomposition
+from smsearch.training.preparing import BatchPreparer
+from smsearch.training.student import STATE, Student, train_student
 from smsearch.training.teacher import encode_english, teacher_vectors
-from smsearch.training.tokens import decomposition, write_tokens
+from smsearch.training.tokens import write_tokens
 from smsearch.training.vocabulary import save_tokenizer, train_vocabulary
 
 EVALUATION: Final = "evaluation.json"
@@ -167,7 +169,8 @@ class TrainingRun:
         config, pieces = self.config, self._pieces()
         student = Student(pieces.n_entries, config.student)
         student.load(self._student)
-        rows, scales = compress_rows(pieces.fold(student.table.detach().numpy()))
+        table = pieces.fold(student.table.detach().numpy())
+        rows, scales = compress_rows(table)
         self.model.mkdir(exist_ok=True)
         digests = {WEIGHTS: save_weights(self.model / WEIGHTS, rows, scales)}
         shutil.copyfile(self.tokenizer, self.model / TOKENIZER)
@@ -181,6 +184,7 @@ class TrainingRun:
             "tokens": len(rows),
             "pooling": "mean",
             "late_exponent": config.late_exponent,
+            "compression_cosine": round(mean_cosine(table, rows, scales), 6),
             "sha256": digests,
         }
         shutil.copyfile(self.config_file, self.model / CONFIGURATION)
@@ -207,7 +211,8 @@ class TrainingRun:
     def _write_card(self, quality: EncoderQuality | None) -> None:
         report = CorpusReport(**read_json_object(self.corpus / REPORT))
         state = read_json_object(self._student / STATE)
-        write_card(self.model, self.config, report, state, quality)
+        made = {**state, **read_json_object(self.model / CONFIG)}
+        write_card(self.model, self.config, report, made, quality)
 
     def _pieces(self) -> Pieces:
         entries, scores = zip(*json.loads(self.tokenizer.read_bytes())["model"]["vocab"], strict=True)

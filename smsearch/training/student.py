@@ -7,23 +7,17 @@ sparse matrices that hold the rows of a batch alone.
 from __future__ import annotations
 
 import json
-import queue
-import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from smsearch.encoders.table import unit_rows
 from smsearch.files import read_json_object, write_atomically
-from smsearch.training.batches import Batch, PairSampler, Side
-from smsearch.training.tokens import ranges
+from smsearch.training.preparing import BatchPreparer, Prepared
 
 if TYPE_CHECKING:
     import torch
@@ -31,8 +25,6 @@ if TYPE_CHECKING:
 
 CHECKPOINT: Final = "checkpoint.safetensors"
 STATE: Final = "state.json"
-_AHEAD: Final = 4  # batches drawn before they are needed
-_NEIGHBOURS: Final = 3  # texts with fewer English lines between them are not held against each other
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,70 +57,6 @@ class StudentPlan:
     piece_share: float = 0.5
     seed: int = 1
     checkpoint_minutes: float = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    """A batch ready for the products, over the rows of the table that it needs.
-
-    Attributes:
-        used: `(n_used,)` int64, those rows.
-        made: `(n_entries, n_used)`: how the vectors of the batch's entries are made of rows.
-        sums: For each side `(n_rows, n_entries)`: how often an entry stands in a text.
-        teacher: For each side `(n_rows, dim)`, unit rows.
-        near: `(n_rows, n_rows)` bool: what is no negative.
-    """
-
-    used: NDArray[np.int64]
-    made: csr_matrix
-    sums: tuple[csr_matrix, csr_matrix]
-    teacher: tuple[NDArray[np.float32], NDArray[np.float32]]
-    near: NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True)
-class Pieces:
-    """Into which smaller entries each entry can be cut.
-
-    Attributes:
-        ids: `(n,)` int32, the pieces of all entries one after the other.
-        starts: `(n_tokens + 1,)` int64; entry i is made of `ids[starts[i]:starts[i + 1]]`.
-        share: An entry's vector holds this much of the mean of its pieces' vectors.
-    """
-
-    ids: NDArray[np.int32]
-    starts: NDArray[np.int64]
-    share: float
-
-    @classmethod
-    def from_lists(cls, lists: Sequence[Sequence[int]], share: float) -> Pieces:
-        """Put the lists side by side."""
-        starts = np.concatenate([[0], np.cumsum([len(each) for each in lists])]).astype(np.int64)
-        return cls(np.fromiter((i for each in lists for i in each), np.int32, int(starts[-1])), starts, share)
-
-    @property
-    def n_entries(self) -> int:
-        """Entries of the vocabulary."""
-        return len(self.starts) - 1
-
-    def made(self, entries: NDArray[np.int64]) -> csr_matrix:
-        """`(len(entries), n_tokens)`: one for the entry itself and its share of each piece."""
-        from scipy.sparse import csr_matrix
-
-        lengths = self.starts[entries + 1] - self.starts[entries]
-        ends = np.concatenate([[0], np.cumsum(lengths + 1)])
-        columns = np.empty(ends[-1], np.int32)
-        values = np.repeat(self.share / np.maximum(lengths, 1), lengths + 1).astype(np.float32)
-        columns[ends[:-1]], values[ends[:-1]] = entries, 1
-        is_piece = np.ones(ends[-1], bool)
-        is_piece[ends[:-1]] = False
-        columns[is_piece] = self.ids[ranges(self.starts[entries], lengths)]
-        return csr_matrix((values, columns, ends), shape=(len(entries), len(self.starts) - 1))
-
-    def fold(self, table: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The vectors to export: each entry's own and its share of its pieces'; `(n_tokens, dim)` float32."""
-        folded: NDArray[np.float32] = self.made(np.arange(len(table))) @ table
-        return folded
 
 
 class Student:
@@ -178,7 +106,7 @@ class Student:
         self.step, self.seconds = int(state["step"]), float(state["seconds"])
         return True
 
-    def learn(self, prepared: _Prepared) -> dict[str, float]:
+    def learn(self, prepared: Prepared) -> dict[str, float]:
         """One step; the parts of the loss."""
         import torch
 
@@ -209,9 +137,7 @@ class Student:
         rising = min(1.0, (self.step + 1) / plan.warm_up) if plan.warm_up else 1.0
         return rising * max(0.01, 1 - self.step / plan.steps)
 
-    def _losses(
-        self, units: Sequence[torch.Tensor], prepared: _Prepared
-    ) -> tuple[dict[str, float], list[torch.Tensor]]:
+    def _losses(self, units: Sequence[torch.Tensor], prepared: Prepared) -> tuple[dict[str, float], list[torch.Tensor]]:
         """Values, and gradients with respect to the unit rows of both sides."""
         import torch
 
@@ -259,118 +185,6 @@ def contrast(
     chances.diagonal().sub_(2)
     grad = chances.mul_(0.5 / (n * temperature)).bfloat16()
     return loss, (grad @ other_half).float(), (grad.T @ one_half).float()
-
-
-class BatchPreparer:
-    """Turns drawn batches into sparse rows, on a thread of its own."""
-
-    def __init__(
-        self,
-        sampler: PairSampler,
-        teacher: NDArray[np.float16],
-        pieces: Pieces,
-        *,
-        n_rows: int,
-        n_tokens: int,
-    ) -> None:
-        """Take the parts.
-
-        Args:
-            sampler: Where batches come from.
-            teacher: `(n_english, dim)`, unit rows of the teacher.
-            pieces: What each entry's vector is made of besides its own row.
-            n_rows: Rows of a batch.
-            n_tokens: Rows of the table.
-        """
-        self._sampler, self._teacher, self._pieces = sampler, teacher, pieces
-        self._n_rows, self._n_tokens = n_rows, n_tokens
-
-    @contextmanager
-    def batches(self) -> Iterator[Iterator[_Prepared]]:
-        """Batches without end, drawn ahead while the block runs."""
-        ready: queue.Queue[_Prepared | BaseException] = queue.Queue(_AHEAD)
-        stopped = threading.Event()
-
-        def work() -> None:
-            try:
-                while not stopped.is_set():
-                    self._put(ready, self._prepare(self._sampler.draw(self._n_rows)), stopped)
-            except BaseException as error:  # noqa: BLE001  raised again where it is waited for
-                self._put(ready, error, stopped)
-
-        def taken() -> Iterator[_Prepared]:
-            while True:
-                item = ready.get()
-                if isinstance(item, BaseException):
-                    raise item
-                yield item
-
-        thread = threading.Thread(target=work, daemon=True)
-        thread.start()
-        try:
-            yield taken()
-        finally:
-            stopped.set()
-            thread.join()
-
-    @staticmethod
-    def _put(ready: queue.Queue[Any], item: object, stopped: threading.Event) -> None:
-        while not stopped.is_set():
-            try:
-                ready.put(item, timeout=0.1)
-            except queue.Full:
-                continue
-            return
-
-    def _prepare(self, batch: Batch) -> _Prepared:
-        from scipy.sparse import csr_matrix
-
-        sides = (batch.one, batch.other)
-        entries, places = _distinct(np.concatenate([side.ids for side in sides]), self._n_tokens)
-        made = self._pieces.made(entries)
-        used, columns = _distinct(made.indices, self._n_tokens)
-        made = csr_matrix((made.data, columns, made.indptr), shape=(len(entries), len(used)))
-        near = _near(batch.one, batch.other)
-        cut = len(batch.one.ids)
-        return _Prepared(
-            used=used,
-            made=made,
-            sums=(_sums(batch.one, places[:cut], len(entries)), _sums(batch.other, places[cut:], len(entries))),
-            teacher=(self._teacher_rows(batch.one), self._teacher_rows(batch.other)),
-            near=near,
-        )
-
-    def _teacher_rows(self, side: Side) -> NDArray[np.float32]:
-        lines = ranges(side.first_lines, side.n_lines)
-        starts = np.cumsum(side.n_lines) - side.n_lines
-        return unit_rows(np.add.reduceat(self._teacher[lines].astype(np.float32), starts, axis=0))
-
-
-def _near(one: Side, other: Side) -> NDArray[np.bool_]:
-    """Which texts overlap or nearly do, but for the two of a row; `(n_rows, n_rows)` bool."""
-    begins = [side.first_lines.astype(np.int32) for side in (one, other)]
-    ends = [(side.first_lines + side.n_lines).astype(np.int32) for side in (one, other)]
-    near = begins[0][:, None] < ends[1][None, :] + _NEIGHBOURS
-    near &= begins[1][None, :] < ends[0][:, None] + _NEIGHBOURS
-    np.fill_diagonal(near, val=False)
-    return near
-
-
-def _distinct(ids: NDArray[np.int32], n_tokens: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """Distinct ids, ascending, and for each id its place among them; by marking, which is faster than sorting."""
-    marked = np.zeros(n_tokens, bool)
-    marked[ids] = True
-    distinct = np.flatnonzero(marked)
-    place = np.empty(n_tokens, np.int32)
-    place[distinct] = np.arange(len(distinct), dtype=np.int32)
-    return distinct, place[ids]
-
-
-def _sums(side: Side, places: NDArray[np.int32], n_entries: int) -> csr_matrix:
-    from scipy.sparse import csr_matrix
-
-    ends = np.concatenate([[0], np.cumsum(side.lengths)])
-    return csr_matrix((np.ones(len(places), np.float32), places, ends), shape=(len(side.lengths), n_entries))
 
 
 def _tensor(matrix: csr_matrix) -> torch.Tensor:

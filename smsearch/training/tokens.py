@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -120,31 +120,3 @@ def ranges(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.
     begins = np.cumsum(lengths) - lengths
     shifted: NDArray[np.int64] = np.repeat(starts - begins, lengths) + np.arange(total)
     return shifted
-
-
-def decomposition(entries: Sequence[str], scores: Sequence[float]) -> list[list[int]]:
-    """For each entry of a unigram vocabulary the best way to cut it into other entries; empty where there is none."""
-    numbers = {entry: i for i, entry in enumerate(entries)}
-    longest = max(map(len, entries), default=0)
-    return [_cut_smaller(entry, numbers, scores, longest) for entry in entries]
-
-
-def _cut_smaller(entry: str, numbers: dict[str, int], scores: Sequence[float], longest: int) -> list[int]:
-    n = len(entry)
-    best: list[tuple[float, int, int]] = [(0.0, -1, -1)] + [(-1e30, -1, -1)] * n  # score, begin, entry
-    for end in range(1, n + 1):
-        for begin in range(max(0, end - longest), end):
-            number = numbers.get(entry[begin:end])
-            if number is None or end - begin == n:
-                continue
-            score = best[begin][0] + scores[number]
-            if score > best[end][0]:
-                best[end] = (score, begin, number)
-    pieces: list[int] = []
-    end = n
-    while end > 0:
-        if best[end][2] < 0:
-            return []
-        pieces.append(best[end][2])
-        end = best[end][1]
-    return pieces[::-1]

@@ -11,7 +11,7 @@ import json
 import math
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -297,8 +297,3 @@ def save_tokenizer(tokenizer: Tokenizer, path: Path) -> None:
     """Write a `tokenizer.json` without white space: half the bytes of the pretty one."""
     content: dict[str, Any] = json.loads(tokenizer.to_str())
     write_atomically(path, json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode())
-
-
-def unused_entries(used: Sequence[int], *, least: int) -> list[int]:
-    """Numbers of the entries that are used less than `least` times."""
-    return [i for i, n in enumerate(used) if n < least]

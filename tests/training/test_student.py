@@ -8,8 +8,10 @@ import pytest
 import torch
 
 from smsearch.training.batches import Batch, PairSampler, SamplingPlan, Side
-from smsearch.training.student import BatchPreparer, Pieces, Student, StudentPlan, contrast
-from smsearch.training.tokens import CorpusTokens, decomposition
+from smsearch.training.pieces import Pieces, decomposition
+from smsearch.training.preparing import BatchPreparer
+from smsearch.training.student import Student, StudentPlan, contrast
+from smsearch.training.tokens import CorpusTokens
 from tests.training.parallel import CONFIG
 
 ENTRIES = ["<unk>", "a", "b", "ab", "abb", "c"]
