@@ -42,7 +42,7 @@ def write_static_embedding(encoder: StaticEncoder, folder: Path) -> None:
         raise EncoderError(f"{str(folder)!r} exists already; name a new folder to export to")
     for name in (_EMBEDDING, _NORMALIZE):
         (folder / name).mkdir(parents=True)
-    rows = encoder.table.rows(np.arange(len(encoder.table.vectors), dtype=np.int32))
+    rows = encoder.table.rows(np.arange(len(encoder.table), dtype=np.int32))
     write_atomically(folder / _EMBEDDING / WEIGHTS, _safetensors("embedding.weight", rows))
     shutil.copyfile(encoder.folder / TOKENIZER, folder / _EMBEDDING / TOKENIZER)
     write_atomically(folder / "config_sentence_transformers.json", _json(_CONFIG))

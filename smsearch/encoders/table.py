@@ -15,54 +15,70 @@ from smsearch.errors import EncoderError
 
 _PREFIX = struct.Struct("<Q")
 _LONGEST_HEADER = 100_000_000  # the limit of the safetensors format
-_DTYPES: dict[str, np.dtype[Any]] = {"I8": np.dtype("<i1"), "F16": np.dtype("<f2")}
-_BLOCK = 1024  # tokens pooled at once: 1 MiB of float32 rows stays in the processor's cache
+_DTYPES: dict[str, np.dtype[Any]] = {"U8": np.dtype("u1"), "F16": np.dtype("<f2")}
+_BLOCK = 512  # tokens pooled at once: under 1 MiB of float32 rows stays in the processor's cache
+BITS = 4  # of a number
+ZERO = 8  # the number that stands for zero
+_LOW = 15  # masks the lower number of a byte
 
 
 @dataclass(frozen=True, slots=True)
 class TokenTable:
-    """One vector per token: row i is `vectors[i] * scales[i]`.
+    """One vector per token, in numbers of four bits that share a scale in groups.
+
+    A byte holds two numbers: number j of a row in the lower half of byte j, number j + dim / 2 in the
+    upper; each less 8, times the scale of its group.
 
     Attributes:
-        vectors: `(n_tokens, dim)` int8, mapped.
-        scales: `(n_tokens,)` float32.
+        packed: `(n_tokens, dim / 2)` uint8, mapped.
+        scales: `(n_tokens, n_groups)` float16, mapped; a group is `dim / n_groups` numbers.
     """
 
-    vectors: NDArray[np.int8]
-    scales: NDArray[np.float32]
+    packed: NDArray[np.uint8]
+    scales: NDArray[np.float16]
 
     @classmethod
     def open(cls, path: Path) -> TokenTable:
-        """Map the tensors `vectors` (int8) and `scales` (float16) of a safetensors file.
+        """Map the tensors `packed` (uint8) and `scales` (float16) of a safetensors file.
 
-        Only the header and the scales are read; rows come from the disk as they are used.
+        Only the header is read; rows come from the disk as they are used.
 
         Raises:
             EncoderError: If the file cannot be read, is truncated or holds other tensors.
         """
         try:
             tensors = _map_tensors(path)
-            vectors, scales = tensors["vectors"], tensors["scales"]
+            packed, scales = tensors["packed"], tensors["scales"]
         except OSError as error:
             raise EncoderError(f"cannot read the model weights {str(path)!r}: {error.strerror}") from None
         except (ValueError, KeyError, TypeError) as error:
             raise EncoderError(f"the model weights {str(path)!r} are damaged ({error}); copy them anew") from None
-        if vectors.ndim != 2 or vectors.dtype != np.int8 or scales.shape != vectors.shape[:1]:  # noqa: PLR2004
+        if not _fit(packed, scales):
             raise EncoderError(
-                f"the model weights {str(path)!r} must hold `vectors` int8 (n, dim) and `scales` (n,), "
-                f"got {vectors.dtype} {vectors.shape} and {scales.shape}"
+                f"the model weights {str(path)!r} must hold `packed` uint8 (n, dim / 2) and `scales` float16 "
+                f"(n, n_groups), got {packed.dtype} {packed.shape} and {scales.dtype} {scales.shape}"
             )
-        return cls(vectors=vectors, scales=scales.astype(np.float32))
+        return cls(packed=packed, scales=scales)
+
+    def __len__(self) -> int:
+        """How many tokens there are."""
+        return len(self.packed)
 
     @property
     def dim(self) -> int:
         """Length of a vector."""
-        return int(self.vectors.shape[1])
+        return 2 * int(self.packed.shape[1])
 
     def rows(self, ids: NDArray[np.int32]) -> NDArray[np.float32]:
         """Rows of tokens; `(len(ids), dim)` float32, not normalised."""
-        rows: NDArray[np.float32] = self.vectors[ids] * self.scales[ids, None]
-        return rows
+        packed, scales = self.packed[ids], self.scales[ids].astype(np.float32)
+        halves = np.empty((len(ids), 2, packed.shape[1]), np.float32)
+        halves[:, 0] = packed & _LOW
+        halves[:, 1] = packed >> BITS
+        halves -= ZERO
+        groups = halves.reshape(len(ids), scales.shape[1], self.dim // scales.shape[1])
+        groups *= scales[:, :, None]
+        return groups.reshape(len(ids), self.dim)
 
     def sums(self, ids: NDArray[np.int32], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
         """Sums of the rows of each text; `(len(lengths), dim)` float32, not normalised.
@@ -82,6 +98,12 @@ class TokenTable:
             cuts = np.maximum(starts[first:last] - start, 0)
             sums[filled[first:last]] += np.add.reduceat(self.rows(ids[start:end]), cuts, axis=0)
         return sums
+
+
+def _fit(packed: NDArray[Any], scales: NDArray[Any]) -> bool:
+    if packed.dtype != np.uint8 or scales.dtype != np.float16 or not packed.ndim == scales.ndim == 2:  # noqa: PLR2004
+        return False
+    return len(packed) == len(scales) and bool(scales.shape[1]) and 2 * packed.shape[1] % scales.shape[1] == 0
 
 
 def unit_rows(rows: NDArray[np.float32]) -> NDArray[np.float32]:

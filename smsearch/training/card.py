@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -30,12 +30,13 @@ def write_card(
         folder: Holds weights and tokenizer.
         config: What the model was trained from.
         corpus: What its text was.
-        made: `step` and `seconds` of the training, `compression_cosine` of the rows.
+        made: `step` and `seconds` of the training, `compression_cosine` of the rows, `cosines` of the check texts.
         quality: What it is worth, where it was measured.
     """
     parts = [
         _head(folder, config),
         _making(config, corpus, made),
+        *([_checks(config, made["cosines"])] if config.card.check_texts else []),
         *([_worth(quality)] if quality else []),
         *([_weaknesses(config, quality)] if config.card.weaknesses or quality else []),
         _sources(config, corpus),
@@ -57,7 +58,7 @@ def _head(folder: Path, config: TrainingConfig) -> str:
             "",
             "| file | what it holds |",
             "|---|---|",
-            f"| `{WEIGHTS}` | {megabytes[0]:.1f} MB: `vectors` int8, `scales` float16; a row is `vectors * scales` |",
+            f"| `{WEIGHTS}` | {megabytes[0]:.1f} MB: rows as numbers of 4 bits, `packed` in pairs; `scales` float16 |",
             f"| `{TOKENIZER}` | {megabytes[1]:.1f} MB: unigram for `tokenizers`; no special tokens are added |",
             "| `config.json` | format number, name, pooling, late exponent, SHA-256 of the files above |",
             "| `training.toml` | the configuration it was trained from |",
@@ -74,6 +75,9 @@ def _head(folder: Path, config: TrainingConfig) -> str:
 def _making(config: TrainingConfig, corpus: CorpusReport, made: Mapping[str, Any]) -> str:
     student = config.student
     steps, seconds = int(made["step"]), float(made["seconds"])
+    narrow = (
+        f"; the first {student.narrow_steps:,} with {student.narrow_dim} dimensions" if student.narrow_steps else ""
+    )
     dropped = ", ".join(f"{reason} {n:,}" for reason, n in corpus.dropped.items())
     return "\n".join(
         [
@@ -84,14 +88,22 @@ def _making(config: TrainingConfig, corpus: CorpusReport, made: Mapping[str, Any
             f"- Teacher: {config.teacher.model} ({config.teacher.backend}), projected to {student.dim} dimensions by",
             "  its principal directions.",
             f"- Student: {steps:,} batches of {student.batch:,} rows ({steps * student.batch / 1e6:.1f}M sampled",
-            f"  pairs), {seconds / 60:.0f} minutes of training.",
+            f"  pairs), {seconds / 60:.0f} minutes of training{narrow}.",
             "- Loss: contrast between the sides, the same against the other side's teacher vector, cosine to its own.",
-            f"- Rows rounded to 8 bits with a scale each: mean cosine {made['compression_cosine']:.5f} to the exact ones.",
+            f"- Taken out of the table: {config.removed_directions} of the directions that all texts share.",
+            "- Numbers rounded to 4 bits, with a scale for each 64 at most: mean cosine "
+            f"{made['compression_cosine']:.4f} to the exact rows.",
             "- Everything else stands in `training.toml`; `smsearch train all training.toml` makes it again.",
             "",
             _table(["language", "pairs"], [[lang, f"{n:,}"] for lang, n in corpus.pairs.items()], columns=4),
         ]
     )
+
+
+def _checks(config: TrainingConfig, cosines: Sequence[float]) -> str:
+    first, *others = config.card.check_texts
+    rows = [[text, f"{cosine:.3f}"] for text, cosine in zip(others, cosines, strict=True)]
+    return "\n".join(["## Check values", "", _table(["text", f'cosine with "{first}"'], rows, columns=1)])
 
 
 def _worth(quality: EncoderQuality) -> str:

@@ -29,12 +29,14 @@ class CardNotes:
         licence: Of the weights.
         licences: Of the sources, by the beginning of their names.
         weaknesses: What the model is known to be bad at.
+        check_texts: The card gives the cosines of the first with the others.
     """
 
     description: str = ""
     licence: str = ""
     licences: typing.Mapping[str, str] = field(default_factory=dict)
     weaknesses: tuple[str, ...] = ()
+    check_texts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class TrainingConfig:
         version: Of the model.
         langs: Languages besides English; empty for all that the folder has.
         late_exponent: A query token counts in late interaction as its vector's norm to this power.
+        removed_directions: So many of the directions that all texts share are taken out of the finished table.
         limits: What a pair must keep to.
         vocabulary: How many entries go where.
         teacher: Who teaches.
@@ -58,6 +61,7 @@ class TrainingConfig:
     version: str
     langs: tuple[str, ...] = ()
     late_exponent: float = 1.5
+    removed_directions: int = 1
     limits: CorpusLimits = field(default_factory=CorpusLimits)
     vocabulary: VocabularyPlan = field(default_factory=VocabularyPlan)
     teacher: TeacherPlan = field(default_factory=TeacherPlan)

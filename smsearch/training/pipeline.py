@@ -16,20 +16,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from smsearch.encoders.static import CONFIG, FORMAT, KIND, TOKENIZER, WEIGHTS, StaticEncoder
 from smsearch.errors import InputError
 from smsearch.evaluation.encoding import EncoderQuality, evaluate_encoder
 from smsearch.files import file_sha256, read_json_object, write_atomically
 from smsearch.training.batches import PairSampler
 from smsearch.training.card import write_card
-from smsearch.training.compression import compress_rows, mean_cosine, save_weights
+from smsearch.training.compression import compress_table, mean_cosine, save_table, without_directions
 from smsearch.training.configuration import TrainingConfig
 from smsearch.training.corpus import REPORT, CorpusReport, build_corpus
 from smsearch.training.pieces import Pieces, decomposition
 from smsearch.training.preparing import BatchPreparer
 from smsearch.training.student import STATE, Student, train_student
 from smsearch.training.teacher import encode_english, teacher_vectors
-from smsearch.training.tokens import write_tokens
+from smsearch.training.tokens import CorpusTokens, write_tokens
 from smsearch.training.vocabulary import save_tokenizer, train_vocabulary
 
 EVALUATION: Final = "evaluation.json"
@@ -169,10 +171,12 @@ class TrainingRun:
         config, pieces = self.config, self._pieces()
         student = Student(pieces.n_entries, config.student)
         student.load(self._student)
-        table = pieces.fold(student.table.detach().numpy())
-        rows, scales = compress_rows(table)
+        counts = np.bincount(CorpusTokens.open(self.folder / "tokens").ids, minlength=pieces.n_entries)
+        rows = pieces.fold(student.table.detach().numpy())
+        rows = without_directions(rows, counts, config.removed_directions)
+        table = compress_table(rows)
         self.model.mkdir(exist_ok=True)
-        digests = {WEIGHTS: save_weights(self.model / WEIGHTS, rows, scales)}
+        digests = {WEIGHTS: save_table(self.model / WEIGHTS, table)}
         shutil.copyfile(self.tokenizer, self.model / TOKENIZER)
         digests[TOKENIZER] = file_sha256(self.model / TOKENIZER)
         content = {
@@ -180,17 +184,17 @@ class TrainingRun:
             "format": FORMAT,
             "name": config.name,
             "version": config.version,
-            "dim": config.student.dim,
-            "tokens": len(rows),
+            "dim": table.dim,
+            "tokens": len(table),
             "pooling": "mean",
             "late_exponent": config.late_exponent,
-            "compression_cosine": round(mean_cosine(table, rows, scales), 6),
+            "compression_cosine": round(mean_cosine(rows, table), 6),
             "sha256": digests,
         }
         shutil.copyfile(self.config_file, self.model / CONFIGURATION)
         write_atomically(self.model / CONFIG, (json.dumps(content, indent=2) + "\n").encode())
         self._write_card(None)
-        return StaticEncoder(self.model)
+        return self._encoder()
 
     def evaluate(self, sets: Path, *, every: int = 1, progress: Progress = _silent) -> EncoderQuality:
         """Measure the exported encoder and write the figures into its card.
@@ -199,7 +203,7 @@ class TrainingRun:
             SourceError: If an evaluation set is missing.
             EncoderError: If nothing was exported yet.
         """
-        quality = evaluate_encoder(StaticEncoder(self.model), sets, every=every, advance=progress)
+        quality = evaluate_encoder(self._encoder(), sets, every=every, advance=progress)
         write_atomically(self.model / EVALUATION, (json.dumps(asdict(quality), indent=2) + "\n").encode())
         self._write_card(quality)
         return quality
@@ -208,10 +212,15 @@ class TrainingRun:
     def _student(self) -> Path:
         return self.folder / "student"
 
+    def _encoder(self) -> StaticEncoder:
+        return StaticEncoder(self.model, name=self.config.name)
+
     def _write_card(self, quality: EncoderQuality | None) -> None:
         report = CorpusReport(**read_json_object(self.corpus / REPORT))
         state = read_json_object(self._student / STATE)
-        made = {**state, **read_json_object(self.model / CONFIG)}
+        vectors = self._encoder().encode_passages(self.config.card.check_texts)
+        cosines = (vectors[1:] @ vectors[:1].T).ravel().tolist()
+        made = {**state, **read_json_object(self.model / CONFIG), "cosines": cosines}
         write_card(self.model, self.config, report, made, quality)
 
     def _pieces(self) -> Pieces:

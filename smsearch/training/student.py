@@ -33,6 +33,8 @@ class StudentPlan:
 
     Attributes:
         dim: Length of a vector.
+        narrow_dim: Length while the first `narrow_steps` are made: those directions of the teacher that hold most.
+        narrow_steps: Steps before the table is widened to `dim`; 0 for all at full length.
         steps: Batches in all.
         batch: Rows of a batch.
         learning_rate: At the start; it falls linearly to a hundredth.
@@ -47,6 +49,8 @@ class StudentPlan:
     """
 
     dim: int = 256
+    narrow_dim: int = 128
+    narrow_steps: int = 0
     steps: int = 20_000
     batch: int = 2048
     learning_rate: float = 0.02
@@ -70,10 +74,8 @@ class Student:
         self.step = 0
         self.seconds = 0.0
         generator = torch.Generator().manual_seed(plan.seed)
-        self.table = torch.nn.Parameter(0.1 * torch.randn(n_tokens, plan.dim, generator=generator))
-        self.table.grad = torch.zeros_like(self.table)
-        self.optimiser = torch.optim.Adam([self.table], lr=plan.learning_rate, fused=True)
-        self._touched = torch.zeros(0, dtype=torch.long)
+        dim = min(plan.narrow_dim, plan.dim) if plan.narrow_steps else plan.dim
+        self._take(0.1 * torch.randn(n_tokens, dim, generator=generator), {})
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch says once in a process that sparse tensors are beta
             torch.sparse_csr_tensor([0], [], [], size=(0, 0))
@@ -92,25 +94,51 @@ class Student:
 
     def load(self, folder: Path) -> bool:
         """Go on from a checkpoint; False when there is none."""
-        import torch
         from safetensors.torch import load_file
 
         state = read_json_object(folder / STATE)
         if not state:
             return False
         tensors = load_file(folder / CHECKPOINT)
-        with torch.no_grad():
-            self.table.copy_(tensors.pop("table"))
-        if tensors:
-            self.optimiser.state[self.table] = {**tensors, "step": torch.tensor(float(state["step"]))}
         self.step, self.seconds = int(state["step"]), float(state["seconds"])
+        self._take(tensors.pop("table"), tensors)
         return True
+
+    def _take(self, table: torch.Tensor, moments: dict[str, torch.Tensor]) -> None:
+        """Go on with this table and these moments of the optimiser."""
+        import torch
+
+        self.table = torch.nn.Parameter(table)
+        self.table.grad = torch.zeros_like(self.table)
+        self.optimiser = torch.optim.Adam([self.table], lr=self.plan.learning_rate, fused=True)
+        if moments:
+            self.optimiser.state[self.table] = {**moments, "step": torch.tensor(float(self.step))}
+        self._touched = torch.zeros(0, dtype=torch.long)
+
+    def _widen(self) -> None:
+        """Add the directions that are missing: zero, with the mean second moment of their row."""
+        import torch
+
+        missing = self.plan.dim - self.table.shape[1]
+        table = self.table.detach()
+        moments = {name: self.optimiser.state[self.table][name] for name in ("exp_avg", "exp_avg_sq")}
+        zeros = table.new_zeros(len(table), missing)
+        spread = moments["exp_avg_sq"].mean(1, keepdim=True).expand(-1, missing)
+        self._take(
+            torch.cat([table, zeros], dim=1),
+            {
+                "exp_avg": torch.cat([moments["exp_avg"], zeros], dim=1),
+                "exp_avg_sq": torch.cat([moments["exp_avg_sq"], spread], dim=1),
+            },
+        )
 
     def learn(self, prepared: Prepared) -> dict[str, float]:
         """One step; the parts of the loss."""
         import torch
 
         plan = self.plan
+        if self.step >= plan.narrow_steps and self.table.shape[1] < plan.dim:
+            self._widen()
         grad = self.table.grad
         assert grad is not None  # noqa: S101  made with the table
         grad[self._touched] = 0
@@ -143,7 +171,9 @@ class Student:
 
         plan = self.plan
         one, other = units
-        teacher_one, teacher_other = (torch.from_numpy(each) for each in prepared.teacher)
+        teacher_one, teacher_other = (
+            torch.nn.functional.normalize(torch.from_numpy(each[:, : one.shape[1]])) for each in prepared.teacher
+        )
         near = torch.from_numpy(prepared.near)
         losses: dict[str, float] = {}
         losses["pairs"], grad_one, grad_other = contrast(one, other, near, plan.temperature)

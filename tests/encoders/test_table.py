@@ -13,7 +13,9 @@ from smsearch.errors import EncoderError
 if TYPE_CHECKING:
     from pathlib import Path
 
-TABLE = TokenTable(vectors=np.array([[1, 2], [0, -3], [4, 0]], np.int8), scales=np.array([1.0, 0.5, 0.25], np.float32))
+# numbers 0 to 15 stand for -8 to 7, the first of a row in the lower half of its byte
+PACKED = np.array([[9 | 10 << 4], [8 | 5 << 4], [12 | 8 << 4]], np.uint8)
+TABLE = TokenTable(packed=PACKED, scales=np.array([[1.0], [0.5], [0.25]], np.float16))
 
 
 def write_safetensors(path: Path, header: dict[str, object], data: bytes) -> Path:
@@ -24,6 +26,14 @@ def write_safetensors(path: Path, header: dict[str, object], data: bytes) -> Pat
 
 def test_a_row_is_its_vector_times_its_scale() -> None:
     assert TABLE.rows(np.array([1, 2, 0], np.int32)).tolist() == [[0, -1.5], [1, 0], [1, 2]]
+
+
+def test_numbers_of_a_row_stand_in_halves_and_share_scales_in_groups() -> None:
+    packed = np.array([[0x0F, 0x18, 0x9A, 0xF7]], np.uint8)
+    table = TokenTable(packed=packed, scales=np.array([[1, 2, 3, 0.5]], np.float16))
+    assert table.dim == 8
+    assert table.rows(np.zeros(1, np.int32)).tolist() == [[7, 0, 2 * 2, 2 * -1, 3 * -8, 3 * -7, 0.5, 0.5 * 7]]
+    assert table.rows(np.zeros(0, np.int32)).shape == (0, 8)
 
 
 def test_sums_add_rows_of_each_text_and_texts_without_tokens_stay_zero() -> None:
@@ -48,10 +58,10 @@ def test_unit_rows_keep_zero_rows() -> None:
 def test_a_file_is_mapped_whatever_the_order_of_its_tensors(tmp_path: Path) -> None:
     header = {
         "__metadata__": {"format": "np"},
-        "vectors": {"dtype": "I8", "shape": [2, 2], "data_offsets": [0, 4]},
-        "scales": {"dtype": "F16", "shape": [2], "data_offsets": [4, 8]},
+        "packed": {"dtype": "U8", "shape": [2, 1], "data_offsets": [0, 2]},
+        "scales": {"dtype": "F16", "shape": [2, 1], "data_offsets": [2, 6]},
     }
-    data = np.array([1, 2, 3, -4], np.int8).tobytes() + np.array([1, 0.5], np.float16).tobytes()
+    data = bytes([9 | 10 << 4, 11 | 4 << 4]) + np.array([1, 0.5], np.float16).tobytes()
     table = TokenTable.open(write_safetensors(tmp_path / "m.safetensors", header, data))
     assert table.dim == 2
     assert table.rows(np.array([0, 1], np.int32)).tolist() == [[1, 2], [1.5, -2]]
@@ -60,11 +70,11 @@ def test_a_file_is_mapped_whatever_the_order_of_its_tensors(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("header", "data", "reason"),
     [
-        ({"vectors": {"dtype": "I8", "shape": [2, 2], "data_offsets": [0, 4]}}, b"1234", "'scales'"),
-        ({"vectors": {"dtype": "I8", "shape": [2, 2], "data_offsets": [0, 4]}}, b"12", "ends at byte 4 of 2"),
-        ({"vectors": {"dtype": "I8", "shape": [2, 3], "data_offsets": [0, 4]}}, b"1234", "has 4 bytes"),
-        ({"vectors": {"dtype": "F64", "shape": [1], "data_offsets": [0, 8]}}, b"12345678", "is F64"),
-        ({"vectors": 3}, b"", "not subscriptable"),
+        ({"packed": {"dtype": "U8", "shape": [2, 2], "data_offsets": [0, 4]}}, b"1234", "'scales'"),
+        ({"packed": {"dtype": "U8", "shape": [2, 2], "data_offsets": [0, 4]}}, b"12", "ends at byte 4 of 2"),
+        ({"packed": {"dtype": "U8", "shape": [2, 3], "data_offsets": [0, 4]}}, b"1234", "has 4 bytes"),
+        ({"packed": {"dtype": "F64", "shape": [1], "data_offsets": [0, 8]}}, b"12345678", "is F64"),
+        ({"packed": 3}, b"", "not subscriptable"),
     ],
 )
 def test_wrong_headers_are_one_sentence(tmp_path: Path, header: dict[str, object], data: bytes, reason: str) -> None:
@@ -87,11 +97,13 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         TokenTable.open(tmp_path / "none.safetensors")
 
 
-def test_tensors_that_do_not_fit_each_other_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("scales", [[1, 1], [2, 3], [2, 0], [2]])
+def test_tensors_that_do_not_fit_each_other_are_refused(tmp_path: Path, scales: list[int]) -> None:
+    size = 2 * int(np.prod(scales))
     header = {
-        "vectors": {"dtype": "I8", "shape": [2, 2], "data_offsets": [0, 4]},
-        "scales": {"dtype": "F16", "shape": [1], "data_offsets": [4, 6]},
+        "packed": {"dtype": "U8", "shape": [2, 2], "data_offsets": [0, 4]},
+        "scales": {"dtype": "F16", "shape": scales, "data_offsets": [4, 4 + size]},
     }
-    path = write_safetensors(tmp_path / "m.safetensors", header, b"123456")
+    path = write_safetensors(tmp_path / "m.safetensors", header, bytes(4 + size))
     with pytest.raises(EncoderError, match="must hold"):
         TokenTable.open(path)

@@ -5,20 +5,62 @@ from pathlib import Path
 import numpy as np
 
 from smsearch.encoders.table import TokenTable
-from smsearch.training.compression import compress_rows, mean_cosine, save_weights
+from smsearch.training.compression import compress_table, mean_cosine, save_table, without_directions
 
 
-def test_no_number_is_off_by_more_than_half_its_scale(tmp_path: Path) -> None:
-    table = np.random.default_rng(0).normal(size=(50, 32)).astype(np.float32) * np.logspace(-2, 2, 50)[:, None]
-    table = table.astype(np.float32)
-    rows, scales = compress_rows(table)
-    save_weights(tmp_path / "weights.safetensors", rows, scales)
-    restored = TokenTable.open(tmp_path / "weights.safetensors").rows(np.arange(50, dtype=np.int32))
-    assert (np.abs(restored - table) <= 0.51 * scales[:, None].astype(np.float32)).all()
-    assert mean_cosine(table, rows, scales) > 0.9999
+def spread_rows(n: int, dim: int) -> np.ndarray:
+    """Rows whose lengths differ by four orders of magnitude."""
+    rows = np.random.default_rng(0).normal(size=(n, dim)) * np.logspace(-2, 2, n)[:, None]
+    return rows.astype(np.float32)
 
 
-def test_zero_rows_stay_zero() -> None:
-    rows, scales = compress_rows(np.array([[0, 0], [3, -6]], np.float32))
-    np.testing.assert_array_equal(rows, [[0, 0], [64, -127]])
-    assert mean_cosine(np.zeros((2, 2), np.float32), rows[:1], scales[:1]) == 1.0
+def test_no_number_is_off_by_more_than_the_scale_of_its_group(tmp_path: Path) -> None:
+    rows = spread_rows(50, 192)
+    save_table(tmp_path / "weights.safetensors", compress_table(rows))
+    table = TokenTable.open(tmp_path / "weights.safetensors")
+    assert table.scales.shape == (50, 3)  # groups of 64
+    asked = np.abs(rows).reshape(50, 3, 64).max(axis=2) / 7
+    assert (table.scales <= 1.001 * asked).all()
+    assert (table.scales >= 0.749 * asked).all()
+    restored = table.rows(np.arange(50, dtype=np.int32))
+    wide = np.repeat(asked, 64, axis=1)
+    assert (np.abs(restored - rows) <= 1.76 * wide).all()  # a quarter of 7 is cut off at most
+    assert (np.abs(restored - rows) <= 0.51 * wide).mean() > 0.98
+    assert mean_cosine(rows, table) > 0.99
+
+
+def test_chosen_scales_are_not_worse_than_the_largest() -> None:
+    rows = spread_rows(200, 64)
+    scales = np.abs(rows).max(axis=1, keepdims=True) / 7
+    plain = np.rint(rows / scales) * scales
+    restored = compress_table(rows).rows(np.arange(200, dtype=np.int32))
+    errors = [np.square(each - rows).sum(axis=1) for each in (restored, plain)]
+    assert (errors[0] <= 1.001 * errors[1]).all()
+    assert errors[0].sum() < 0.95 * errors[1].sum()
+
+
+def test_zero_rows_stay_zero_and_do_not_count() -> None:
+    table = compress_table(np.array([[0, 0], [3, -7]], np.float32))
+    np.testing.assert_allclose(table.rows(np.arange(2, dtype=np.int32)), [[0, 0], [3, -7]], rtol=0.01)
+    zeros = np.zeros((2, 2), np.float32)
+    assert mean_cosine(zeros, compress_table(zeros)) == 1.0
+
+
+def test_any_even_length_can_be_packed() -> None:
+    for dim in (2, 14, 34, 94, 100):
+        rows = spread_rows(20, dim)
+        table = compress_table(rows)
+        assert table.dim == dim
+        assert mean_cosine(rows, table) > 0.98
+
+
+def test_the_direction_that_frequent_tokens_share_is_taken_out() -> None:
+    rng = np.random.default_rng(1)
+    rows = rng.normal(size=(100, 8)).astype(np.float32)
+    rows[:10, 3] += 5
+    counts = np.where(np.arange(100) < 10, 1000, 1)
+    left = without_directions(rows, counts, 1)
+    assert np.abs(left[:10, 3]).max() < 1.5
+    assert np.linalg.matrix_rank(left, tol=1e-3) == 7
+    np.testing.assert_allclose(without_directions(left, counts, 0), left)
+    assert np.linalg.matrix_rank(without_directions(rows, counts, 3), tol=1e-3) == 5
