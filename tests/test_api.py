@@ -151,7 +151,7 @@ def test_dense_scores_equal_cosines_by_numpy(seeds_index: Index) -> None:
     assert len(hits) == status.n_passages - status.n_duplicates
     np.testing.assert_allclose([hit.score for hit in hits], [cosines[hit.passage_id] for hit in hits], atol=1e-6)
     np.testing.assert_allclose([hit.score for hit in hits], sorted((h.score for h in hits), reverse=True))
-    best = max(cosines, key=lambda i: (round(cosines[i], 6), -i))
+    best = max((hit.passage_id for hit in hits), key=lambda i: (round(cosines[i], 6), -i))
     assert hits[0].passage_id == best
 
 
@@ -560,16 +560,16 @@ def test_passages_and_what_is_left_out_hold_every_word_of_a_document_once(seeds_
 def test_vectors_are_unit_float32_in_the_order_asked_for(seeds_index: Index) -> None:
     ids = [p["passage_id"] for p in seeds_index.passages()]
     vectors = seeds_index.vectors(ids)
-    assert (vectors.shape, vectors.dtype) == ((len(ids), 256), np.float32)
+    assert (vectors.shape, vectors.dtype) == ((len(ids), 384), np.float32)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=5e-3)
     np.testing.assert_array_equal(seeds_index.vectors(ids[::-1]), vectors[::-1])
-    assert seeds_index.vectors([]).shape == (0, 256)
+    assert seeds_index.vectors([]).shape == (0, 384)
 
 
 def test_status_counts_what_passages_lists(seeds_index: Index) -> None:
     status = seeds_index.status()
     passages = list(seeds_index.passages())
-    assert (status.n_documents, status.encoder, status.dim) == (5, "builtin", 256)
+    assert (status.n_documents, status.encoder, status.dim) == (5, "builtin", 384)
     assert status.n_passages == len(passages)
     assert dict(status.langs) == {lang: sum(p["lang"] == lang for p in passages) for lang in ("sv", "da")}
     assert dict(status.kinds) == {kind: sum(p["kind"] == kind for p in passages) for kind in ("post", "comment")}
@@ -580,7 +580,7 @@ def test_status_counts_what_passages_lists(seeds_index: Index) -> None:
 def test_passages_can_be_listed_while_others_are_asked_for(seeds_index: Index) -> None:
     first = next(iter(seeds_index.passages()))
     for passage in seeds_index.passages():
-        assert seeds_index.vectors([passage["passage_id"]]).shape == (1, 256)
+        assert seeds_index.vectors([passage["passage_id"]]).shape == (1, 384)
     assert next(iter(seeds_index.passages())) == first
 
 

@@ -11,12 +11,12 @@ import json
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from functools import cached_property
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from smsearch.encoders.static import CONFIG, FORMAT, KIND, TOKENIZER, WEIGHTS, StaticEncoder
 from smsearch.errors import InputError
@@ -43,26 +43,23 @@ def _silent(_what: str) -> None:
     pass
 
 
-@dataclass(frozen=True)
 class TrainingRun:
     """One model in the making.
 
     Attributes:
         config_file: The TOML file of its configuration.
+        config: What it says.
         folder: Where everything is written.
     """
 
-    config_file: Path
-    folder: Path
-
-    @cached_property
-    def config(self) -> TrainingConfig:
-        """The configuration.
+    def __init__(self, config_file: Path, folder: Path) -> None:
+        """Read the configuration.
 
         Raises:
             InputError: If it cannot be read or makes no sense.
         """
-        return TrainingConfig.read(self.config_file)
+        self.config_file, self.folder = config_file, folder
+        self.config = TrainingConfig.read(config_file)
 
     @property
     def corpus(self) -> Path:
@@ -161,18 +158,26 @@ class TrainingRun:
         train_student(student, preparer, self._student, until=until, advance=advance)
         return losses
 
+    def rows(self) -> NDArray[np.float32]:
+        """The table as trained, its pieces folded in, not compressed; `(n_tokens, dim)` float32.
+
+        Raises:
+            InputError: If nothing was trained yet.
+        """
+        self._need(self._student / STATE, "student")
+        pieces = self._pieces()
+        student = Student(pieces.n_entries, self.config.student)
+        student.load(self._student)
+        return pieces.fold(student.table.detach().numpy())
+
     def export(self) -> StaticEncoder:
         """Write the trained table as an encoder that `load_encoder` reads, with its configuration and card.
 
         Raises:
             InputError: If nothing was trained yet.
         """
-        self._need(self._student / STATE, "student")
-        config, pieces = self.config, self._pieces()
-        student = Student(pieces.n_entries, config.student)
-        student.load(self._student)
-        counts = np.bincount(CorpusTokens.open(self.folder / "tokens").ids, minlength=pieces.n_entries)
-        rows = pieces.fold(student.table.detach().numpy())
+        config, rows = self.config, self.rows()
+        counts = np.bincount(CorpusTokens.open(self.folder / "tokens").ids, minlength=len(rows))
         rows = without_directions(rows, counts, config.removed_directions)
         table = compress_table(rows)
         self.model.mkdir(exist_ok=True)

@@ -63,11 +63,6 @@ def test_without_a_mapped_vocabulary_vectors_are_the_same() -> None:
     assert encoder.encode_queries(TEXTS).tobytes() == builtin().encode_queries(TEXTS).tobytes()
 
 
-def test_special_tokens_in_a_query_count_as_tokenizers_has_it() -> None:
-    encoder = builtin()
-    assert encoder.token_ids(["<unk>"])[0].tolist() == [0]
-
-
 def test_lone_surrogates_are_replaced_on_both_ways() -> None:
     encoder = builtin()
     few = encoder.encode_queries(["hej \udcff dig"])
@@ -134,7 +129,7 @@ def test_verify_names_a_changed_file(copy: Path) -> None:
 def test_truncated_weights_are_refused_in_one_sentence(copy: Path) -> None:
     with (copy / "model.safetensors").open("r+b") as file:
         file.truncate(1_000_000)
-    with pytest.raises(EncoderError, match=r"damaged .tensor 'packed' ends at byte") as caught:
+    with pytest.raises(EncoderError, match=r"damaged .tensor '(packed|scales)' ends at byte") as caught:
         load_encoder(copy)
     assert "\n" not in str(caught.value)
 

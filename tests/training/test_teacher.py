@@ -36,7 +36,7 @@ def test_rounded_weights_give_nearly_the_exact_vectors(corpus: Path, tmp_path: P
 def test_the_projection_keeps_what_is_common_and_rows_are_unit(corpus: Path, tmp_path: Path) -> None:
     encode_english(corpus, tmp_path, TeacherPlan(model="builtin"))
     vectors, projection = teacher_vectors(corpus, tmp_path, 16)
-    assert (vectors.shape, projection.shape) == ((60, 16), (256, 16))
+    assert (vectors.shape, projection.shape) == ((60, 16), (384, 16))
     np.testing.assert_allclose(np.linalg.norm(vectors.astype(np.float32), axis=1), 1, atol=2e-3)
     exact = load_encoder().encode_passages(english_lines(60)) @ projection
     exact /= np.linalg.norm(exact, axis=1, keepdims=True)
@@ -68,7 +68,7 @@ def test_another_teacher_does_not_mix_with_the_first(corpus: Path, tmp_path: Pat
     encode_english(corpus, tmp_path, TeacherPlan(model="builtin"))
     with pytest.raises(InputError, match="holds the vectors of another teacher"):
         encode_english(corpus, tmp_path, TeacherPlan(model="builtin", max_tokens=32))
-    with pytest.raises(InputError, match="the student has 512 dimensions, and its teacher 256"):
+    with pytest.raises(InputError, match="the student has 512 dimensions, and its teacher 384"):
         teacher_vectors(corpus, tmp_path, 512)
 
 
