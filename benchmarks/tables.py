@@ -110,6 +110,7 @@ def variants(rows: Rows, tokens: CorpusTokens) -> Iterator[tuple[str, Callable[[
     counts = np.bincount(tokens.ids, minlength=len(rows))
     chances = counts / counts.sum()
     spectrum, directions = np.linalg.eigh((rows * chances[:, None].astype(np.float32)).T @ rows)
+    spectrum = np.maximum(spectrum, spectrum[-1] / 1000)
     norms = np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), np.finfo(np.float32).tiny)
 
     def whitened(power: float) -> Rows:
@@ -156,8 +157,8 @@ def main() -> None:
         [
             "# What can be done to a finished table",
             "",
-            f"Model `{run.config.name}` version {run.config.version}, {rows.shape[0]:,} tokens, {rows.shape[1]} dimensions; each "
-            "line is a change to the exact rows alone.",
+            f"Model `{run.config.name}` version {run.config.version}, {rows.shape[0]:,} tokens, {rows.shape[1]} "
+            "dimensions; each line is a change to the exact rows alone.",
             f"Command: `python benchmarks/tables.py {options.config.name} --run FOLDER --eval PATH --write`. "
             f"Digest of the evaluation sets: `{digest_of(options.eval)}`.",
             "",
