@@ -7,9 +7,9 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ from smsearch.errors import EncoderError
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
+    from smsearch.encoders.words import WordCutter
+
 CONFIG: Final = "config.json"
 KIND: Final = "smsearch-static"
 WEIGHTS: Final = "model.safetensors"
@@ -28,6 +30,7 @@ TOKENIZER: Final = "tokenizer.json"
 FORMAT: Final = 2
 _SHORT: Final = 2000  # characters cut without loading the tokenizer: more than any query has
 _BLOCK_CHARACTERS: Final = 1 << 18  # cut at once: about 64k tokens
+Cut: TypeAlias = tuple[NDArray[np.int32], NDArray[np.int64]]  # ids one after the other, how many each text has
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +153,7 @@ class StaticEncoder:
 
     def count_tokens(self, texts: Sequence[str]) -> NDArray[np.int64]:
         """Tokens of each text; `(n,)`."""
-        return np.fromiter((len(ids) for ids in self._cut(texts)), np.int64, len(texts))
+        return np.concatenate([np.zeros(0, np.int64), *(lengths for _, lengths in self._cut_blocks(texts))])
 
     def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors of queries; `(n, dim)` float32, unit rows (zero rows for texts without tokens)."""
@@ -160,16 +163,14 @@ class StaticEncoder:
         """Vectors of passages; `(n, dim)` float32, unit rows (zero rows for texts without tokens)."""
         vectors = np.zeros((len(texts), self.dim), np.float32)
         start = 0
-        for block in self._cut_blocks(texts):
-            lengths = np.fromiter(map(len, block), np.int64, len(block))
-            ids = np.fromiter((i for text in block for i in text), np.int32, int(lengths.sum()))
-            vectors[start : start + len(block)] = unit_rows(self.table.sums(ids, lengths))
-            start += len(block)
+        for ids, lengths in self._cut_blocks(texts):
+            vectors[start : start + len(lengths)] = unit_rows(self.table.sums(ids, lengths))
+            start += len(lengths)
         return vectors
 
     def token_ids(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
         """Token ids of each text in order, repeats included; n arrays of shape `(n_tokens,)`."""
-        return [np.array(ids, np.int32) for ids in self._cut(texts)]
+        return [row for ids, lengths in self._cut_blocks(texts) for row in np.split(ids, np.cumsum(lengths)[:-1])]
 
     def token_vectors(self, ids: NDArray[np.int32]) -> NDArray[np.float32]:
         """Unit vectors of tokens; `(len(ids), dim)` float32 (zero rows for tokens without a vector)."""
@@ -185,29 +186,36 @@ class StaticEncoder:
         weights: NDArray[np.float32] = (norms**self.config.late_exponent).astype(np.float32)
         return weights
 
-    def _cut(self, texts: Sequence[str]) -> Iterator[list[int]]:
-        return (ids for block in self._cut_blocks(texts) for ids in block)
-
-    def _cut_blocks(self, texts: Sequence[str]) -> Iterator[list[list[int]]]:
+    def _cut_blocks(self, texts: Sequence[str]) -> Iterator[Cut]:
         """Token ids of texts, a bounded number of texts at a time."""
         cut = self._cutter(texts)
         for start, end in _blocks(texts):
-            yield cut(texts[start:end])
+            yield cut([_valid(text) for text in texts[start:end]])
 
-    def _cutter(self, texts: Sequence[str]) -> Callable[[Sequence[str]], list[list[int]]]:
+    def _cutter(self, texts: Sequence[str]) -> Callable[[Sequence[str]], Cut]:
         loaded = "_tokenizer" in self.__dict__
         if loaded or sum(map(len, texts)) > _SHORT or self._vocabulary is None:
             return self._cut_many
         return self._cut_few
 
-    def _cut_few(self, texts: Sequence[str]) -> list[list[int]]:
-        vocabulary = self._vocabulary
-        cut = [None if vocabulary is None else vocabulary.cut(_valid(text)) for text in texts]
-        return [self._cut_many([text])[0] if ids is None else ids for text, ids in zip(texts, cut, strict=True)]
+    def _cut_few(self, texts: Sequence[str]) -> Cut:
+        cut = [None if self._vocabulary is None else self._vocabulary.cut(text) for text in texts]
+        return _flat(
+            [self._cut_many([text])[0].tolist() if ids is None else ids for text, ids in zip(texts, cut, strict=True)]
+        )
 
-    def _cut_many(self, texts: Sequence[str]) -> list[list[int]]:
-        encodings = self._tokenizer.encode_batch_fast([_valid(text) for text in texts], add_special_tokens=False)
-        return [encoding.ids for encoding in encodings]
+    def _cut_many(self, texts: Sequence[str]) -> Cut:
+        if self._words is not None:
+            return self._words.cut(texts)
+        encodings = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+        return _flat([encoding.ids for encoding in encodings])
+
+    @cached_property
+    def _words(self) -> WordCutter | None:
+        from smsearch.encoders.words import WordCutter
+
+        tokenizer, vocabulary = self._tokenizer, self._vocabulary
+        return WordCutter(tokenizer, vocabulary) if vocabulary is not None and vocabulary.cuts_words_alone else None
 
     @cached_property
     def _vocabulary(self) -> Vocabulary | None:
@@ -236,6 +244,11 @@ def is_static_folder(folder: Path) -> bool:
     except (OSError, ValueError):
         return False
     return isinstance(content, dict) and content.get("kind") == KIND
+
+
+def _flat(ids: Sequence[Sequence[int]]) -> Cut:
+    lengths = np.fromiter(map(len, ids), np.int64, len(ids))
+    return np.fromiter(chain.from_iterable(ids), np.int32, int(lengths.sum())), lengths
 
 
 def _blocks(texts: Sequence[str]) -> Iterator[tuple[int, int]]:

@@ -16,7 +16,7 @@ from smsearch.errors import EncoderError
 _PREFIX = struct.Struct("<Q")
 _LONGEST_HEADER = 100_000_000  # the limit of the safetensors format
 _DTYPES: dict[str, np.dtype[Any]] = {"U8": np.dtype("u1"), "F16": np.dtype("<f2")}
-_BLOCK = 512  # tokens pooled at once: under 1 MiB of float32 rows stays in the processor's cache
+_BLOCK = 512  # tokens pooled at once: their rows and counts stay in the processor's cache
 BITS = 4  # of a number
 ZERO = 8  # the number that stands for zero
 _LOW = 15  # masks the lower number of a byte
@@ -88,15 +88,14 @@ class TokenTable:
             lengths: Tokens of each text; they add up to `len(ids)`. A text may have none.
         """
         sums = np.zeros((len(lengths), self.dim), np.float32)
-        filled = np.flatnonzero(lengths)
-        ends = np.cumsum(lengths[filled])
-        starts = ends - lengths[filled]
+        text_of = np.repeat(np.arange(len(lengths)), lengths)
         for start in range(0, len(ids), _BLOCK):
-            end = min(start + _BLOCK, len(ids))
-            first = np.searchsorted(ends, start, side="right")
-            last = np.searchsorted(starts, end, side="left")
-            cuts = np.maximum(starts[first:last] - start, 0)
-            sums[filled[first:last]] += np.add.reduceat(self.rows(ids[start:end]), cuts, axis=0)
+            texts = text_of[start : start + _BLOCK]
+            first, n = texts[0], texts[-1] - texts[0] + 1
+            distinct, places = np.unique(ids[start : start + _BLOCK], return_inverse=True)
+            cells = (texts - first) * len(distinct) + places
+            counts = np.bincount(cells, minlength=n * len(distinct)).reshape(n, len(distinct))
+            sums[first : first + n] += counts.astype(np.float32) @ self.rows(distinct)
         return sums
 
 

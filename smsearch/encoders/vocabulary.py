@@ -97,6 +97,15 @@ class Vocabulary:
             return None
         return [i for word in words for i in self._word_ids(word)]
 
+    @property
+    def cuts_words_alone(self) -> bool:
+        """Whether every text can be cut word by word: no special tokens, and the words of our own tokenizers."""
+        return not self._added and any(self._kinds)
+
+    def character(self, point: int) -> tuple[int, str]:
+        """What kind a character of the basic plane is, and what it is normalised to; REFUSED if not by itself."""
+        return self._kinds[point], chr(self._forms[point])
+
     def _plain_words(self, text: str) -> list[str] | None:
         """Words of a text whose characters are all normalised one by one; else None."""
         points = [ord(character) for character in text]

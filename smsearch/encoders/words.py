@@ -1,0 +1,127 @@
+"""A tokenizer for many texts: every word is cut once, and the next time its tokens are known.
+
+The words of running text are few and repeat, and a unigram tokenizer cuts each by itself. So a text is
+normalised, split before its spaces, and looked up. Ids are equal to those of `tokenizers`.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smsearch.encoders.derivation import REFUSED, SPACE
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+    from smsearch.encoders.vocabulary import Vocabulary
+
+_MOST_WORDS: Final = 200_000  # remembered: some 30 MB
+_MOST_IDS: Final = 2_000_000
+_PLANE: Final = 0x10000
+
+
+class _Numbers(dict[str, int]):
+    """Numbers of words; a new word takes the next one and is kept in `new`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.new: list[str] = []
+
+    def __missing__(self, word: str) -> int:
+        self.new.append(word)
+        number = self[word] = len(self)
+        return number
+
+
+class WordCutter:
+    """Cuts texts word by word, and remembers the words."""
+
+    def __init__(self, tokenizer: Tokenizer, vocabulary: Vocabulary) -> None:
+        """Take over a tokenizer.
+
+        Args:
+            tokenizer: One that `vocabulary` was derived from; its normaliser is taken off.
+            vocabulary: Says what each character is normalised to.
+        """
+        self._normalizer = tokenizer.normalizer
+        self._tokenizer = tokenizer
+        tokenizer.normalizer = None
+        self._awkward = _awkward_characters(vocabulary)
+        self._numbers = _Numbers()
+        self._starts, self._lengths = np.zeros(0, np.int64), np.zeros(0, np.int64)
+        self._ids = np.zeros(0, np.int32)
+
+    def cut(self, texts: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """Token ids of all texts, one after the other, and how many each has; `(n_ids,)` and `(len(texts),)`."""
+        words = [self._words(text) for text in texts]
+        n_words = np.fromiter(map(len, words), np.int64, len(words))
+        number_of = self._numbers.__getitem__
+        numbers = np.fromiter((n for each in words for n in map(number_of, each)), np.int64, int(n_words.sum()))
+        self._learn()
+        lengths = self._lengths[numbers]
+        ids = self._ids[_ranges(self._starts[numbers], lengths)]
+        ends = np.concatenate([[0], np.cumsum(lengths)])[np.concatenate([[0], np.cumsum(n_words)])]
+        if len(self._numbers) > _MOST_WORDS or len(self._ids) > _MOST_IDS:
+            self._forget()
+        return ids, np.diff(ends)
+
+    def _words(self, text: str) -> list[str]:
+        """Words of a text, all but the first with the space before them: it is a token before digits and marks."""
+        if self._awkward.search(text):
+            normalized: str = self._normalizer.normalize_str(text)
+        else:
+            normalized = " ".join(unicodedata.normalize("NFKC", text).lower().split())
+        return normalized.replace(" ", "\n ").split("\n")
+
+    def _learn(self) -> None:
+        """Cut the words that are new."""
+        new, self._numbers.new = self._numbers.new, []
+        if not new:
+            return
+        found = [each.ids for each in self._tokenizer.encode_batch_fast(new, add_special_tokens=False)]
+        lengths = np.fromiter(map(len, found), np.int64, len(found))
+        ids = np.fromiter((i for each in found for i in each), np.int32, int(lengths.sum()))
+        self._starts = np.concatenate([self._starts, len(self._ids) + np.cumsum(lengths) - lengths])
+        self._lengths = np.concatenate([self._lengths, lengths])
+        self._ids = np.concatenate([self._ids, ids])
+
+    def _forget(self) -> None:
+        self._numbers = _Numbers()
+        self._starts, self._lengths, self._ids = self._starts[:0], self._lengths[:0], self._ids[:0]
+
+
+def _awkward_characters(vocabulary: Vocabulary) -> re.Pattern[str]:
+    """Characters that Python, one by one, does not normalise as the tokenizer does, and all beyond the basic plane."""
+    awkward = [point for point in range(_PLANE) if not _is_alike(chr(point), vocabulary)]
+    ranges: list[list[int]] = []
+    for point in [*awkward, _PLANE]:
+        if ranges and ranges[-1][1] == point - 1:
+            ranges[-1][1] = point
+        else:
+            ranges.append([point, point])
+    ranges[-1][1] = 0x10FFFF
+    return re.compile("[" + "".join(f"{re.escape(chr(a))}-{re.escape(chr(b))}" for a, b in ranges) + "]")
+
+
+def _is_alike(character: str, vocabulary: Vocabulary) -> bool:
+    kind, form = vocabulary.character(ord(character))
+    if kind == REFUSED:
+        return False
+    composed = unicodedata.normalize("NFKC", character)
+    if composed == "Σ":  # Python's small form of it depends on where it stands
+        return False
+    ours = composed.lower()
+    return ours.isspace() if kind == SPACE else ours == form and not ours.isspace()
+
+
+def _ranges(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The places `starts[i] ... starts[i] + lengths[i] - 1`, one after the other."""
+    ends = np.cumsum(lengths)
+    places: NDArray[np.int64] = np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - ends + lengths, lengths)
+    return places
