@@ -31,7 +31,7 @@ from smsearch.evaluation.datasets import (
 )
 from smsearch.evaluation.encoding import table_of
 from smsearch.evaluation.measures import ndcg_at_10, right_ranks, weighted_f1
-from smsearch.training.compression import compress_table, without_directions
+from smsearch.training.compression import compress_table, whiten
 from smsearch.training.pipeline import TrainingRun
 from smsearch.training.tokens import CorpusTokens, ranges
 
@@ -109,21 +109,20 @@ def variants(rows: Rows, tokens: CorpusTokens) -> Iterator[tuple[str, Callable[[
     """Names and how each is made."""
     counts = np.bincount(tokens.ids, minlength=len(rows))
     chances = counts / counts.sum()
-    spectrum, directions = np.linalg.eigh((rows * chances[:, None].astype(np.float32)).T @ rows)
-    spectrum = np.maximum(spectrum, spectrum[-1] / 1000)
+    directions = np.linalg.eigh((rows * chances[:, None].astype(np.float32)).T @ rows)[1].astype(np.float32)
     norms = np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), np.finfo(np.float32).tiny)
 
-    def whitened(power: float) -> Rows:
-        return (rows @ ((directions * (spectrum / spectrum[-1]) ** -power) @ directions.T)).astype(np.float32)
+    def without(n: int) -> Rows:
+        return rows - (rows @ directions[:, -n:]) @ directions[:, -n:].T
 
     def weighted(weights: NDArray[np.float64]) -> Rows:
         return (rows * weights[:, None]).astype(np.float32)
 
     yield "as trained", lambda: rows
     for n in (1, 2, 4):
-        yield f"without the {n} most common directions", lambda n=n: without_directions(rows, counts, n)
-    for power in (0.1, 0.2, 0.3, 0.5):
-        yield f"spectrum to the power -{power}", lambda power=power: whitened(power)
+        yield f"without the {n} most common directions", lambda n=n: without(n)
+    for power in (0.1, 0.15, 0.2, 0.3, 0.5):
+        yield f"whitening {power}", lambda power=power: whiten(rows, counts, power)
     for power in (0.8, 1.15, 1.3):
         yield f"norms to the power {power}", lambda power=power: rows * norms ** (power - 1)
     for a in (1e-4, 1e-3):

@@ -1,4 +1,4 @@
-"""A trained table made ready: the directions that all texts share taken out, numbers rounded to four bits."""
+"""A trained table made ready: common directions made smaller, numbers rounded to four bits."""
 
 from __future__ import annotations
 
@@ -13,24 +13,25 @@ from smsearch.files import write_atomically
 
 _LARGEST_GROUP: Final = 64
 _SHARES: Final = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75)
+_LEAST_SQUARE: Final = 1e-3  # of the largest
 _SMALLEST: Final = float(np.finfo(np.float16).smallest_normal)
 
 
-def without_directions(rows: NDArray[np.float32], counts: NDArray[np.int64], n: int) -> NDArray[np.float32]:
-    """Rows without the directions in which the tokens of running text lie most (Mu & Viswanath, ICLR 2018).
+def whiten(rows: NDArray[np.float32], counts: NDArray[np.int64], power: float) -> NDArray[np.float32]:
+    """Rows in which the directions that running text uses most count for less (after Su et al., arXiv:2103.15316).
+
+    Each principal direction of the tokens of running text is divided by its mean square to `power`: 0 changes
+    nothing, 0.5 makes all directions alike. Directions of less than a thousandth of the largest count as that.
 
     Args:
         rows: `(n_tokens, dim)` float32.
         counts: `(n_tokens,)`, how often each token occurs.
-        n: How many directions, at most `dim`.
-
-    Returns:
-        `(n_tokens, dim)` float32: the same dimension, and nothing along those directions.
+        power: From 0 to 0.5.
     """
-    _, directions = np.linalg.eigh((rows * counts[:, None].astype(np.float32)).T @ rows)
-    common = directions[:, rows.shape[1] - n :]
-    left: NDArray[np.float32] = rows - (rows @ common) @ common.T
-    return left
+    squares, directions = np.linalg.eigh((rows * (counts / counts.sum())[:, None].astype(np.float32)).T @ rows)
+    scale = np.maximum(squares / squares[-1], _LEAST_SQUARE) ** -power
+    whitened: NDArray[np.float32] = rows @ ((directions * scale) @ directions.T).astype(np.float32)
+    return whitened
 
 
 def compress_table(rows: NDArray[np.float32]) -> TokenTable:

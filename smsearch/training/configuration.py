@@ -48,7 +48,7 @@ class TrainingConfig:
         version: Of the model.
         langs: Languages besides English; empty for all that the folder has.
         late_exponent: A query token counts in late interaction as its vector's norm to this power.
-        removed_directions: So many of the directions that all texts share are taken out of the finished table.
+        whitening: Directions of the finished table are divided by their mean square to this power.
         limits: What a pair must keep to.
         vocabulary: How many entries go where.
         teacher: Who teaches.
@@ -61,7 +61,7 @@ class TrainingConfig:
     version: str
     langs: tuple[str, ...] = ()
     late_exponent: float = 1.5
-    removed_directions: int = 1
+    whitening: float = 0.15
     limits: CorpusLimits = field(default_factory=CorpusLimits)
     vocabulary: VocabularyPlan = field(default_factory=VocabularyPlan)
     teacher: TeacherPlan = field(default_factory=TeacherPlan)

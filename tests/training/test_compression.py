@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from smsearch.encoders.table import TokenTable
-from smsearch.training.compression import compress_table, mean_cosine, save_table, without_directions
+from smsearch.training.compression import compress_table, mean_cosine, save_table, whiten
 
 
 def spread_rows(n: int, dim: int) -> np.ndarray:
@@ -54,13 +54,24 @@ def test_any_even_length_can_be_packed() -> None:
         assert mean_cosine(rows, table) > 0.98
 
 
-def test_the_direction_that_frequent_tokens_share_is_taken_out() -> None:
+def test_whitening_evens_out_what_running_text_uses() -> None:
     rng = np.random.default_rng(1)
-    rows = rng.normal(size=(100, 8)).astype(np.float32)
-    rows[:10, 3] += 5
-    counts = np.where(np.arange(100) < 10, 1000, 1)
-    left = without_directions(rows, counts, 1)
-    assert np.abs(left[:10, 3]).max() < 1.5
-    assert np.linalg.matrix_rank(left, tol=1e-3) == 7
-    np.testing.assert_allclose(without_directions(left, counts, 0), left)
-    assert np.linalg.matrix_rank(without_directions(rows, counts, 3), tol=1e-3) == 5
+    rows = rng.normal(size=(1000, 8)).astype(np.float32)
+    rows[:100, 3] += 5
+    counts = np.where(np.arange(1000) < 100, 1000, 1)
+
+    def squares(table: np.ndarray) -> np.ndarray:
+        return np.linalg.eigvalsh((table * counts[:, None]).T @ table / counts.sum())
+
+    before = squares(rows)
+    assert before[-1] > 10 * before[-2]
+    np.testing.assert_allclose(whiten(rows, counts, 0), rows, atol=1e-4)
+    all_alike = squares(whiten(rows, counts, 0.5))
+    np.testing.assert_allclose(all_alike, before[-1], rtol=1e-3)
+    np.testing.assert_allclose(squares(whiten(rows, counts, 0.1)), before**0.8 * before[-1] ** 0.2, rtol=1e-3)
+
+
+def test_an_empty_direction_stays_empty() -> None:
+    rows = np.zeros((4, 3), np.float32)
+    rows[:, 0] = [1, 2, 3, 4]
+    np.testing.assert_allclose(whiten(rows, np.ones(4, np.int64), 0.5), rows, atol=1e-5)
