@@ -97,16 +97,17 @@ def near_keys(shingle_sets: Sequence[Shingles]) -> list[list[int]]:
     Texts of fewer than 8 words have none: a word more or less makes them another text. Texts with
     different numbers never meet.
     """
+    return [_near_keys(found) if len(found) >= _FEWEST_WORDS - 1 else [] for found in shingle_sets]
+
+
+def _near_keys(found: Shingles) -> list[int]:
     from rensa import RMinHash
 
-    long_enough = [i for i, found in enumerate(shingle_sets) if len(found) >= _FEWEST_WORDS - 1]
-    keys: list[list[int]] = [[] for _ in shingle_sets]
-    token_sets = [sorted(shingle_sets[i]) for i in long_enough]
-    digests = RMinHash.digests_from_token_sets(token_sets, num_perm=N_BANDS * N_ROWS, seed=_SEED)
-    for i, digest in zip(long_enough, digests, strict=True):
-        numbers = " ".join(sorted(_numbers(word for pair in shingle_sets[i] for word in pair.split()))).encode()
-        keys[i] = [_band_key(band, digest[band * N_ROWS : (band + 1) * N_ROWS], numbers) for band in range(N_BANDS)]
-    return keys
+    sketch = RMinHash(num_perm=N_BANDS * N_ROWS, seed=_SEED)  # its batch call starts threads, which cost more
+    sketch.update(sorted(found))
+    digest = sketch.digest()
+    numbers = " ".join(sorted(_numbers(word for pair in found for word in pair.split()))).encode()
+    return [_band_key(band, digest[band * N_ROWS : (band + 1) * N_ROWS], numbers) for band in range(N_BANDS)]
 
 
 def _numbers(words: Iterable[str]) -> set[str]:
