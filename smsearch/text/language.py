@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
-from functools import cache, lru_cache
+from collections.abc import Sequence
+from threading import Lock
 
 from smsearch.records import UNKNOWN_LANG
 
@@ -18,6 +18,10 @@ _LEAST_CONFIDENCE = 0.5
 # XQuAD paragraphs cut to 150 characters are told apart as well as whole ones.
 _LOOKED_AT = 400
 _CLEANED = 4000
+_REMEMBERED = 8192  # a section and its first passage often start alike
+
+_known: dict[str, str] = {}
+_lock = Lock()
 
 _ADDRESS = re.compile(r"(?:https?|ftp)://\S+|\bwww\.\S+|[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64})*|@\w+")
 
@@ -43,6 +47,7 @@ _SCRIPTS = {
     "zh": r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff",
 }
 _SCRIPT = re.compile("|".join(f"(?P<{lang}>[{letters}]+)" for lang, letters in _SCRIPTS.items()))
+_ANY_SCRIPT = re.compile(f"[{''.join(_SCRIPTS.values())}]")
 _FEWEST_LETTERS = 2
 # Shorter, Han alone may be Japanese.
 _FEWEST_HAN = 8
@@ -92,7 +97,14 @@ def detect_languages(texts: Sequence[str]) -> list[str]:
         >>> detect_languages(["Hur mår du idag, min vän?", "東京へ行きます", "http://example.org/"])
         ['sv', 'ja', 'und']
     """
-    return [_detect(text) for text in texts]
+    seen = [_ADDRESS.sub(" ", text[:_CLEANED]).strip()[:_LOOKED_AT] for text in texts]
+    with _lock:
+        new = list(dict.fromkeys(each for each in seen if each not in _known))
+        if len(_known) + len(new) > _REMEMBERED:
+            _known.clear()
+            new = list(dict.fromkeys(seen))
+        _known.update(zip(new, _detect(new), strict=True))
+        return [_known[each] for each in seen]
 
 
 def normalise_lang(tag: str) -> str:
@@ -126,25 +138,24 @@ def _subtag(subtag: str) -> str:
     return f"-{subtag.upper()}" if len(subtag) == len("SE") else f"-{subtag}"
 
 
-def _detect(text: str) -> str:
-    return _detect_seen(_ADDRESS.sub(" ", text[:_CLEANED]).strip()[:_LOOKED_AT])
+def _detect(texts: Sequence[str]) -> list[str]:
+    found = [_by_script(text) if sum(map(str.isalpha, text)) >= _FEWEST_LETTERS else UNKNOWN_LANG for text in texts]
+    open_ones = [i for i, lang in enumerate(found) if lang is None]
+    if open_ones:
+        from smsearch.text.identifier import identifier
 
-
-@lru_cache(maxsize=4096)
-def _detect_seen(seen: str) -> str:
-    """The language of what is looked at; a section and its first passage often start alike."""
-    if sum(map(str.isalpha, seen)) < _FEWEST_LETTERS:
-        return UNKNOWN_LANG
-    return _by_script(seen) or _by_model(seen)
+        for i, (tag, confidence) in zip(open_ones, identifier().classify([texts[i] for i in open_ones]), strict=True):
+            found[i] = _DETECTED_AS.get(tag) or normalise_lang(tag) if confidence >= _LEAST_CONFIDENCE else UNKNOWN_LANG
+    return [str(lang) for lang in found]
 
 
 def _by_script(text: str) -> str | None:
     """The language that owns the script of most of the text; None where no language does."""
+    if not _ANY_SCRIPT.search(text):
+        return None
     counts: Counter[str] = Counter()
     for run in _SCRIPT.finditer(text):
         counts[str(run.lastgroup)] += len(run[0])
-    if not counts:
-        return None
     _share_han(counts)
     lang, count = max(counts.items(), key=lambda pair: pair[1])
     others = sum(map(str.isalpha, _SCRIPT.sub("", text)))
@@ -158,20 +169,3 @@ def _share_han(counts: Counter[str]) -> None:
     kana, han = counts["ja"], counts["zh"]
     owner, other = ("ja", "zh") if kana > _FEWEST_KANA * (kana + han) else ("zh", "ja")
     counts[owner] += counts.pop(other, 0)
-
-
-def _by_model(text: str) -> str:
-    tag, confidence = _classifier()(text)
-    if confidence < _LEAST_CONFIDENCE:
-        return UNKNOWN_LANG
-    return _DETECTED_AS.get(tag) or normalise_lang(tag)
-
-
-@cache
-def _classifier() -> Callable[[str], tuple[str, float]]:
-    """The detector, whose confidence lies in [0, 1]; it keeps no state between texts."""
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier
-
-    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    classify: Callable[[str], tuple[str, float]] = identifier.classify
-    return classify
