@@ -116,6 +116,26 @@ def test_a_checkpoint_holds_all_that_the_next_step_needs(tmp_path: Path) -> None
     assert not Student(6, plan).load(tmp_path / "nothing")
 
 
+def test_a_student_begins_narrow_and_goes_on_at_full_length(tmp_path: Path) -> None:
+    pieces = Pieces.from_lists([[]] * 6, 0.0)
+    teacher = np.random.default_rng(0).normal(size=(200, 8))
+    plan = StudentPlan(dim=8, narrow_dim=4, narrow_steps=3, steps=40, batch=2, warm_up=0)
+    student = Student(6, plan)
+    with preparer(teacher, pieces).batches() as batches:
+        drawn = list(islice(batches, 40))
+    first = [student.learn(batch)["cosine"] for batch in drawn[:3]]
+    assert student.table.shape == (6, 4)
+    narrow = student.table.detach().clone()
+    student.save(tmp_path)
+    wide = Student(6, plan)
+    assert wide.load(tmp_path)
+    wide.learn(drawn[3])
+    assert wide.table.shape == (6, 8)
+    assert (wide.table[:, :4] - narrow).norm() < 0.5 * narrow.norm()
+    last = [wide.learn(batch)["cosine"] for batch in drawn[4:]]
+    assert last[-1] > max(first)
+
+
 def test_an_error_while_drawing_reaches_the_caller() -> None:
     broken = preparer(np.zeros((1, 8)), Pieces.from_lists([[]] * 6, 0.0))
     with broken.batches() as batches, pytest.raises(IndexError):
