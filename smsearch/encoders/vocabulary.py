@@ -102,6 +102,12 @@ class Vocabulary:
         """Whether every text can be cut word by word: no special tokens, and the words of our own tokenizers."""
         return not self._added and any(self._kinds)
 
+    @property
+    def whole_entries_win(self) -> bool:
+        """Whether a word that is an entry is never cut: two pieces always score less than any one."""
+        scores = [score for i, score in enumerate(self._scores) if i != self._unknown_id]
+        return min(scores) > 2 * max(scores)
+
     def character(self, point: int) -> tuple[int, str]:
         """What kind a character of the basic plane is, and what it is normalised to; REFUSED if not by itself."""
         return self._kinds[point], chr(self._forms[point])

@@ -1,7 +1,8 @@
 """A tokenizer for many texts: every word is cut once, and the next time its tokens are known.
 
 The words of running text are few and repeat, and a unigram tokenizer cuts each by itself. So a text is
-normalised, split before its spaces, and looked up. Ids are equal to those of `tokenizers`.
+normalised, split before its spaces, and looked up; a new word that is an entry of the vocabulary needs no
+tokenizer either. Ids are equal to those of `tokenizers`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from smsearch.encoders.derivation import REFUSED, SPACE
+from smsearch.encoders.derivation import DIGIT, ISOLATED, REFUSED, SPACE
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -53,6 +54,8 @@ class WordCutter:
         self._tokenizer = tokenizer
         tokenizer.normalizer = None
         self._awkward = _awkward_characters(vocabulary)
+        self._parts = _WordParts(vocabulary)
+        self._entry = tokenizer.token_to_id if vocabulary.whole_entries_win else _no_entry
         self._numbers = _Numbers()
         self._starts, self._lengths = np.zeros(0, np.int64), np.zeros(0, np.int64)
         self._ids = np.zeros(0, np.int32)
@@ -84,7 +87,24 @@ class WordCutter:
         new, self._numbers.new = self._numbers.new, []
         if not new:
             return
-        found = [each.ids for each in self._tokenizer.encode_batch_fast(new, add_special_tokens=False)]
+        found = [self._entries(word) for word in new]
+        rest = [i for i, ids in enumerate(found) if ids is None]
+        cut = self._tokenizer.encode_batch_fast([new[i] for i in rest], add_special_tokens=False)
+        for i, each in zip(rest, cut, strict=True):
+            found[i] = each.ids
+        self._append([ids or [] for ids in found])
+
+    def _entries(self, word: str) -> list[int] | None:
+        """The ids of a word all parts of which are entries; else None."""
+        ids = []
+        for part in self._parts.of(word):
+            number = self._entry(f"▁{part}")
+            if number is None:
+                return None
+            ids.append(number)
+        return ids or None
+
+    def _append(self, found: Sequence[Sequence[int]]) -> None:
         lengths = np.fromiter(map(len, found), np.int64, len(found))
         ids = np.fromiter((i for each in found for i in each), np.int32, int(lengths.sum()))
         self._starts = np.concatenate([self._starts, len(self._ids) + np.cumsum(lengths) - lengths])
@@ -96,17 +116,49 @@ class WordCutter:
         self._starts, self._lengths, self._ids = self._starts[:0], self._lengths[:0], self._ids[:0]
 
 
+class _WordParts:
+    """Divides a normalised word where the pre-tokenizer does: digits from letters, marks alone."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        kinds = [vocabulary.character(point)[0] for point in range(_PLANE)]
+        marks = _character_class([point for point, kind in enumerate(kinds) if kind == ISOLATED])
+        digits = _character_class([point for point, kind in enumerate(kinds) if kind == DIGIT])
+        self._part = re.compile(f"[{marks}]|[{digits}]+|[^ {marks}{digits}]+")
+        self._apart = re.compile(f"[{marks}{digits}]")
+        doubtful = [point for point, kind in enumerate(kinds) if kind == REFUSED and not _is_of_letters(chr(point))]
+        self._doubtful = re.compile(f"[{_character_class(doubtful)}\U00010000-\U0010ffff]")
+
+    def of(self, word: str) -> list[str]:
+        """The parts of a word that may have a space before it; none when that is for the tokenizer to say."""
+        if self._doubtful.search(word):
+            return []
+        parts: list[str] = self._part.findall(word)
+        return ["", *parts] if word[:1] == " " and self._apart.match(word, 1) else parts
+
+
+def _is_of_letters(character: str) -> bool:
+    return unicodedata.category(character)[0] in "LM"
+
+
+def _no_entry(_part: str) -> None:
+    return None
+
+
 def _awkward_characters(vocabulary: Vocabulary) -> re.Pattern[str]:
     """Characters that Python, one by one, does not normalise as the tokenizer does, and all beyond the basic plane."""
     awkward = [point for point in range(_PLANE) if not _is_alike(chr(point), vocabulary)]
+    return re.compile(f"[{_character_class(awkward)}\U00010000-\U0010ffff]")
+
+
+def _character_class(points: Sequence[int]) -> str:
+    """What stands for some characters between the brackets of a pattern."""
     ranges: list[list[int]] = []
-    for point in [*awkward, _PLANE]:
+    for point in points:
         if ranges and ranges[-1][1] == point - 1:
             ranges[-1][1] = point
         else:
             ranges.append([point, point])
-    ranges[-1][1] = 0x10FFFF
-    return re.compile("[" + "".join(f"{re.escape(chr(a))}-{re.escape(chr(b))}" for a, b in ranges) + "]")
+    return "".join(f"{re.escape(chr(a))}-{re.escape(chr(b))}" for a, b in ranges)
 
 
 def _is_alike(character: str, vocabulary: Vocabulary) -> bool:
