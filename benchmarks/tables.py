@@ -31,7 +31,7 @@ from smsearch.evaluation.datasets import (
 )
 from smsearch.evaluation.encoding import table_of
 from smsearch.evaluation.measures import ndcg_at_10, right_ranks, weighted_f1
-from smsearch.training.compression import compress_table, whiten
+from smsearch.training.compression import compress_table, temper_norms, whiten
 from smsearch.training.pipeline import TrainingRun
 from smsearch.training.tokens import CorpusTokens, ranges
 
@@ -110,7 +110,6 @@ def variants(rows: Rows, tokens: CorpusTokens) -> Iterator[tuple[str, Callable[[
     counts = np.bincount(tokens.ids, minlength=len(rows))
     chances = counts / counts.sum()
     directions = np.linalg.eigh((rows * chances[:, None].astype(np.float32)).T @ rows)[1].astype(np.float32)
-    norms = np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), np.finfo(np.float32).tiny)
 
     def without(n: int) -> Rows:
         return rows - (rows @ directions[:, -n:]) @ directions[:, -n:].T
@@ -123,8 +122,13 @@ def variants(rows: Rows, tokens: CorpusTokens) -> Iterator[tuple[str, Callable[[
         yield f"without the {n} most common directions", lambda n=n: without(n)
     for power in (0.1, 0.15, 0.2, 0.3, 0.5):
         yield f"whitening {power}", lambda power=power: whiten(rows, counts, power)
-    for power in (0.8, 1.15, 1.3):
-        yield f"norms to the power {power}", lambda power=power: rows * norms ** (power - 1)
+    for power in (0.5, 0.65, 0.8, 1.3):
+        yield f"norms to the power {power}", lambda power=power: temper_norms(rows, power)
+    for power in (0.5, 0.6, 0.7, 0.85):
+        yield (
+            f"whitening 0.2, norms to the power {power}",
+            lambda power=power: temper_norms(whiten(rows, counts, 0.2), power),
+        )
     for a in (1e-4, 1e-3):
         yield f"SIF weights, a = {a}", lambda a=a: weighted(a / (a + chances))
     yield "less the means of its languages", lambda: rows - language_means(rows, tokens)

@@ -90,7 +90,8 @@ def _making(config: TrainingConfig, corpus: CorpusReport, made: Mapping[str, Any
             f"- Student: {steps:,} batches of {student.batch:,} rows ({steps * student.batch / 1e6:.1f}M sampled",
             f"  pairs), {seconds / 60:.0f} minutes of training{narrow}.",
             "- Loss: contrast between the sides, the same against the other side's teacher vector, cosine to its own.",
-            f"- Principal directions of the table divided by their mean square to the power {config.whitening:g}.",
+            f"- Principal directions of the table divided by their mean square to the power {config.whitening:g}, then",
+            f"  the norms of its rows raised to the power {config.norm_power:g}.",
             "- Numbers rounded to 4 bits, with a scale for each 64 at most: mean cosine "
             f"{made['compression_cosine']:.4f} to the exact rows.",
             "- Everything else stands in `training.toml`; `smsearch train all training.toml` makes it again.",

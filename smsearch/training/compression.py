@@ -1,4 +1,4 @@
-"""A trained table made ready: common directions made smaller, numbers rounded to four bits."""
+"""A trained table made ready: common directions and large norms made smaller, numbers rounded to four bits."""
 
 from __future__ import annotations
 
@@ -32,6 +32,19 @@ def whiten(rows: NDArray[np.float32], counts: NDArray[np.int64], power: float) -
     scale = np.maximum(squares / squares[-1], _LEAST_SQUARE) ** -power
     whitened: NDArray[np.float32] = rows @ ((directions * scale) @ directions.T).astype(np.float32)
     return whitened
+
+
+def temper_norms(rows: NDArray[np.float32], power: float) -> NDArray[np.float32]:
+    """Rows in their directions, their norms raised to `power`: rare and telling tokens outweigh the others less.
+
+    Args:
+        rows: `(n_tokens, dim)` float32.
+        power: 1 changes nothing, 0 makes all norms alike. A zero row stays zero.
+    """
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    factors = np.power(norms, power - 1, out=np.zeros_like(norms), where=norms > 0)
+    tempered: NDArray[np.float32] = rows * factors
+    return tempered
 
 
 def compress_table(rows: NDArray[np.float32]) -> TokenTable:

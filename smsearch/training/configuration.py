@@ -49,6 +49,7 @@ class TrainingConfig:
         langs: Languages besides English; empty for all that the folder has.
         late_exponent: A query token counts in late interaction as its vector's norm to this power.
         whitening: Directions of the finished table are divided by their mean square to this power.
+        norm_power: Its norms are then raised to this power.
         limits: What a pair must keep to.
         vocabulary: How many entries go where.
         teacher: Who teaches.
@@ -60,8 +61,9 @@ class TrainingConfig:
     name: str
     version: str
     langs: tuple[str, ...] = ()
-    late_exponent: float = 1.5
-    whitening: float = 0.15
+    late_exponent: float = 2.0
+    whitening: float = 0.2
+    norm_power: float = 0.6
     limits: CorpusLimits = field(default_factory=CorpusLimits)
     vocabulary: VocabularyPlan = field(default_factory=VocabularyPlan)
     teacher: TeacherPlan = field(default_factory=TeacherPlan)

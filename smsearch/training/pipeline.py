@@ -24,7 +24,7 @@ from smsearch.evaluation.encoding import EncoderQuality, evaluate_encoder
 from smsearch.files import file_sha256, read_json_object, write_atomically
 from smsearch.training.batches import PairSampler
 from smsearch.training.card import write_card
-from smsearch.training.compression import compress_table, mean_cosine, save_table, whiten
+from smsearch.training.compression import compress_table, mean_cosine, save_table, temper_norms, whiten
 from smsearch.training.configuration import TrainingConfig
 from smsearch.training.corpus import REPORT, CorpusReport, build_corpus
 from smsearch.training.pieces import Pieces, decomposition
@@ -178,7 +178,7 @@ class TrainingRun:
         """
         config, rows = self.config, self.rows()
         counts = np.bincount(CorpusTokens.open(self.folder / "tokens").ids, minlength=len(rows))
-        rows = whiten(rows, counts, config.whitening)
+        rows = temper_norms(whiten(rows, counts, config.whitening), config.norm_power)
         table = compress_table(rows)
         self.model.mkdir(exist_ok=True)
         digests = {WEIGHTS: save_table(self.model / WEIGHTS, table)}

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from smsearch.encoders.table import TokenTable
-from smsearch.training.compression import compress_table, mean_cosine, save_table, whiten
+from smsearch.training.compression import compress_table, mean_cosine, save_table, temper_norms, whiten
 
 
 def spread_rows(n: int, dim: int) -> np.ndarray:
@@ -69,6 +69,13 @@ def test_whitening_evens_out_what_running_text_uses() -> None:
     all_alike = squares(whiten(rows, counts, 0.5))
     np.testing.assert_allclose(all_alike, before[-1], rtol=1e-3)
     np.testing.assert_allclose(squares(whiten(rows, counts, 0.1)), before**0.8 * before[-1] ** 0.2, rtol=1e-3)
+
+
+def test_tempered_norms_keep_directions_and_zero_rows() -> None:
+    rows = np.array([[3, 4], [0, 0], [0, 0.01]], np.float32)
+    np.testing.assert_allclose(temper_norms(rows, 0.5), [[3 / 5**0.5, 4 / 5**0.5], [0, 0], [0, 0.1]], rtol=1e-5)
+    np.testing.assert_allclose(temper_norms(rows, 1), rows)
+    np.testing.assert_allclose(np.linalg.norm(temper_norms(rows, 0), axis=1), [1, 0, 1], rtol=1e-5)
 
 
 def test_an_empty_direction_stays_empty() -> None:
