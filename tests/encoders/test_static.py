@@ -32,7 +32,7 @@ def copy(tmp_path: Path) -> Path:
 
 def test_translations_are_near_and_other_subjects_far() -> None:
     vectors = builtin().encode_queries(TEXTS)
-    np.testing.assert_allclose(vectors[0] @ vectors[1:].T, [0.862, 0.046], atol=5e-4)
+    np.testing.assert_allclose(vectors[0] @ vectors[1:].T, [0.861, 0.005], atol=5e-4)
 
 
 def test_it_is_a_token_encoder() -> None:
@@ -76,7 +76,7 @@ def test_weights_are_norms_to_the_configured_power() -> None:
     norms = np.linalg.norm(encoder.table.rows(ids).astype(float), axis=1)
     weights = encoder.token_weights(ids)
     assert weights.dtype == np.float32
-    np.testing.assert_allclose(weights, norms**1.5, rtol=1e-5)
+    np.testing.assert_allclose(weights, norms**2, rtol=1e-5)
     assert weights[-1] > 2 * weights[0]  # media says more than and
 
 
