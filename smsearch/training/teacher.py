@@ -161,8 +161,8 @@ def _encoder(plan: TeacherPlan) -> Iterator[Callable[[Sequence[str]], NDArray[np
 
 def _rounded(model: SentenceTransformer, folder: Path) -> Callable[[Sequence[str]], NDArray[np.float32]]:
     """The model with 8-bit weights under ONNX Runtime."""
-    session = _onnx_session(model, folder)
-    names = [each.name for each in session.get_inputs()]
+    runner = _onnx_runner(model, folder)
+    names = [each.name for each in runner.get_inputs()]
 
     def encode(texts: Sequence[str]) -> NDArray[np.float32]:
         features = model.tokenizer(list(texts), truncation=True, max_length=model.max_seq_length)
@@ -173,7 +173,7 @@ def _rounded(model: SentenceTransformer, folder: Path) -> Callable[[Sequence[str
         while start < len(order):
             width = lengths[order[min(start + 7, len(order) - 1)]]
             chosen = order[start : start + max(8, _TOKENS_AT_ONCE // max(width, 1))]
-            rows.append(session.run(None, _padded(features, names, chosen, int(lengths[chosen].max())))[0])
+            rows.append(runner.run(None, _padded(features, names, chosen, int(lengths[chosen].max())))[0])
             start += len(chosen)
         vectors = np.concatenate(rows)[np.argsort(order, kind="stable")]
         unit: NDArray[np.float32] = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6)
@@ -190,7 +190,7 @@ def _padded(features: Any, names: Sequence[str], chosen: NDArray[np.int64], widt
     return padded
 
 
-def _onnx_session(model: SentenceTransformer, folder: Path) -> Any:  # noqa: ANN401  onnxruntime has no types
+def _onnx_runner(model: SentenceTransformer, folder: Path) -> Any:  # noqa: ANN401  onnxruntime has no types
     import warnings
 
     import torch
