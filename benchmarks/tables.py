@@ -31,9 +31,10 @@ from smsearch.evaluation.datasets import (
 )
 from smsearch.evaluation.encoding import table_of
 from smsearch.evaluation.measures import ndcg_at_10, right_ranks, weighted_f1
+from smsearch.ragged import ranges
 from smsearch.training.compression import compress_table, temper_norms, whiten
 from smsearch.training.pipeline import TrainingRun
-from smsearch.training.tokens import CorpusTokens, ranges
+from smsearch.training.tokens import CorpusTokens
 
 Rows = NDArray[np.float32]
 OUT = Path(__file__).with_name("tables.md")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate, chain
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
@@ -94,6 +95,7 @@ class StaticEncoder:
         """
         self.folder = folder.absolute()
         self._name = name or str(self.folder)
+        self._lock = Lock()
         self.config = StaticConfig.read(self.folder)
         self.table = TokenTable.open(self.folder / WEIGHTS)
         if not (self.folder / TOKENIZER).is_file():
@@ -205,9 +207,10 @@ class StaticEncoder:
         )
 
     def _cut_many(self, texts: Sequence[str]) -> Cut:
-        if self._words is not None:
-            return self._words.cut(texts)
-        encodings = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+        with self._lock:  # the tokenizer is loaded once, and its words are remembered by one thread at a time
+            if self._words is not None:
+                return self._words.cut(texts)
+            encodings = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
         return _flat([encoding.ids for encoding in encodings])
 
     @cached_property

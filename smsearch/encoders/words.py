@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smsearch.encoders.derivation import DIGIT, ISOLATED, REFUSED, SPACE
+from smsearch.ragged import ranges
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -41,7 +42,7 @@ class _Numbers(dict[str, int]):
 
 
 class WordCutter:
-    """Cuts texts word by word, and remembers the words."""
+    """Cuts texts word by word, and remembers the words; one thread at a time."""
 
     def __init__(self, tokenizer: Tokenizer, vocabulary: Vocabulary) -> None:
         """Take over a tokenizer.
@@ -68,7 +69,7 @@ class WordCutter:
         numbers = np.fromiter((n for each in words for n in map(number_of, each)), np.int64, int(n_words.sum()))
         self._learn()
         lengths = self._lengths[numbers]
-        ids = self._ids[_ranges(self._starts[numbers], lengths)]
+        ids = self._ids[ranges(self._starts[numbers], lengths)]
         ends = np.concatenate([[0], np.cumsum(lengths)])[np.concatenate([[0], np.cumsum(n_words)])]
         if len(self._numbers) > _MOST_WORDS or len(self._ids) > _MOST_IDS:
             self._forget()
@@ -170,10 +171,3 @@ def _is_alike(character: str, vocabulary: Vocabulary) -> bool:
         return False
     ours = composed.lower()
     return ours.isspace() if kind == SPACE else ours == form and not ours.isspace()
-
-
-def _ranges(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The places `starts[i] ... starts[i] + lengths[i] - 1`, one after the other."""
-    ends = np.cumsum(lengths)
-    places: NDArray[np.int64] = np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - ends + lengths, lengths)
-    return places

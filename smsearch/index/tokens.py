@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from smsearch.ragged import ranges
+
 
 @dataclass(frozen=True, slots=True)
 class TokenLists:
@@ -43,8 +45,7 @@ class TokenLists:
         lengths = ends - starts
         offsets = np.zeros(len(rows) + 1, dtype=np.int64)
         np.cumsum(lengths, out=offsets[1:])
-        positions = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)
-        return TokenLists(offsets, self.ids[positions])
+        return TokenLists(offsets, self.ids[ranges(starts, lengths)])
 
     def joined(self, other: TokenLists) -> TokenLists:
         """These rows, then the other's."""

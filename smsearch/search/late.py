@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from smsearch.encoders.protocol import TokenEncoder
 from smsearch.index.tokens import TokenLists
+from smsearch.ragged import distinct
 
 _BLOCK = 16_384
 
@@ -48,8 +49,8 @@ def late_scores(query: QueryTokens, lists: TokenLists, encoder: TokenEncoder) ->
     filled = np.flatnonzero(np.diff(lists.offsets))
     if not len(query) or not len(filled):
         return scores
-    distinct, places = _distinct(lists.ids)
-    similarities = best_matches(query, distinct, encoder)
+    found, places = distinct(lists.ids)
+    similarities = best_matches(query, found.astype(np.int32), encoder)
     starts = lists.offsets[:-1][filled]
     for weight, row in zip(query.weights, similarities, strict=True):
         scores[filled] += weight * np.maximum.reduceat(row[places], starts)
@@ -63,13 +64,3 @@ def best_matches(query: QueryTokens, ids: NDArray[np.int32], encoder: TokenEncod
         block = encoder.token_vectors(ids[start : start + _BLOCK])
         similarities[:, start : start + _BLOCK] = query.vectors @ block.T
     return similarities
-
-
-def _distinct(ids: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Distinct ids, and for each id its place among them; by marking, which is faster than sorting."""
-    marked = np.zeros(int(ids.max()) + 1, dtype=np.bool_)
-    marked[ids] = True
-    distinct = np.flatnonzero(marked).astype(np.int32)
-    place = np.empty(len(marked), dtype=np.int32)
-    place[distinct] = np.arange(len(distinct), dtype=np.int32)
-    return distinct, place[ids]

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from smsearch.training.tokens import CorpusTokens, ranges
+from smsearch.ragged import ranges
+from smsearch.training.tokens import CorpusTokens
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from smsearch.training.tokens import ranges
+from smsearch.ragged import ranges
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix

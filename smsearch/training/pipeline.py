@@ -141,9 +141,7 @@ class TrainingRun:
         student.load(self._student)
         teacher, _ = teacher_vectors(self.corpus, self.folder / "teacher", config.student.dim)
         sampler = PairSampler(tokens, config.sampling, seed=config.student.seed + student.step)
-        preparer = BatchPreparer(
-            sampler, teacher, pieces, n_rows=min(config.student.batch, len(tokens.lines)), n_tokens=pieces.n_entries
-        )
+        preparer = BatchPreparer(sampler, teacher, pieces, n_rows=min(config.student.batch, len(tokens.lines)))
         losses: dict[str, float] = {}
         told = time.monotonic()
 

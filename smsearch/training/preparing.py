@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smsearch.encoders.table import unit_rows
+from smsearch.ragged import distinct, ranges
 from smsearch.training.batches import Batch, PairSampler, Side
 from smsearch.training.pieces import Pieces
-from smsearch.training.tokens import ranges
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -53,7 +53,6 @@ class BatchPreparer:
         pieces: Pieces,
         *,
         n_rows: int,
-        n_tokens: int,
     ) -> None:
         """Take the parts.
 
@@ -62,10 +61,9 @@ class BatchPreparer:
             teacher: `(n_english, dim)`, unit rows of the teacher.
             pieces: What each entry's vector is made of besides its own row.
             n_rows: Rows of a batch.
-            n_tokens: Rows of the table.
         """
         self._sampler, self._teacher, self._pieces = sampler, teacher, pieces
-        self._n_rows, self._n_tokens = n_rows, n_tokens
+        self._n_rows = n_rows
 
     @contextmanager
     def batches(self) -> Iterator[Iterator[Prepared]]:
@@ -108,9 +106,9 @@ class BatchPreparer:
         from scipy.sparse import csr_matrix
 
         sides = (batch.one, batch.other)
-        entries, places = _distinct(np.concatenate([side.ids for side in sides]), self._n_tokens)
+        entries, places = distinct(np.concatenate([side.ids for side in sides]))
         made = self._pieces.made(entries)
-        used, columns = _distinct(made.indices, self._n_tokens)
+        used, columns = distinct(made.indices)
         made = csr_matrix((made.data, columns, made.indptr), shape=(len(entries), len(used)))
         near = _near(batch.one, batch.other)
         cut = len(batch.one.ids)
@@ -136,16 +134,6 @@ def _near(one: Side, other: Side) -> NDArray[np.bool_]:
     near &= begins[1][None, :] < ends[0][:, None] + _NEIGHBOURS
     np.fill_diagonal(near, val=False)
     return near
-
-
-def _distinct(ids: NDArray[np.int32], n_tokens: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """Distinct ids, ascending, and for each id its place among them; by marking, which is faster than sorting."""
-    marked = np.zeros(n_tokens, bool)
-    marked[ids] = True
-    distinct = np.flatnonzero(marked)
-    place = np.empty(n_tokens, np.int32)
-    place[distinct] = np.arange(len(distinct), dtype=np.int32)
-    return distinct, place[ids]
 
 
 def _sums(side: Side, places: NDArray[np.int32], n_entries: int) -> csr_matrix:

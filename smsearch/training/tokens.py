@@ -107,16 +107,3 @@ def _cut(tokenizer: Tokenizer, texts: Iterator[str]) -> tuple[NDArray[np.int32],
         lengths += [len(encoding) for encoding in encodings]
         ids.append(np.fromiter((i for encoding in encodings for i in encoding.ids), np.int32))
     return np.concatenate(ids), np.array(lengths, np.int64)
-
-
-def ranges(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The numbers `starts[i] ... starts[i] + lengths[i] - 1` of each i, one after the other.
-
-    Examples:
-        >>> ranges(np.array([5, 9]), np.array([2, 3])).tolist()
-        [5, 6, 9, 10, 11]
-    """
-    total = int(lengths.sum())
-    begins = np.cumsum(lengths) - lengths
-    shifted: NDArray[np.int64] = np.repeat(starts - begins, lengths) + np.arange(total)
-    return shifted

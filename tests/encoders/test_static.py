@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +94,18 @@ def test_many_texts_equal_each_alone() -> None:
     np.testing.assert_allclose(
         encoder.encode_passages(texts)[::97], [encoder.encode_passages([text])[0] for text in texts[::97]], atol=1e-6
     )
+
+
+def test_threads_that_share_an_encoder_get_the_vectors_of_one_alone() -> None:
+    draw = random.Random(5)  # noqa: S311  no secret
+    texts = [" ".join("".join(draw.choices("abcdefgh", k=4)) for _ in range(40)) for _ in range(400)]
+    parts = [texts[i::8] for i in range(8)]
+    expected = [builtin().encode_passages(part) for part in parts]
+    shared = builtin()
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(shared.encode_passages, parts))
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_recorded_digests_are_those_of_the_shipped_files() -> None:

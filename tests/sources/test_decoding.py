@@ -36,7 +36,8 @@ def test_cleaning_twice_changes_nothing_more(text: str) -> None:
 
 @given(st.binary())
 def test_any_bytes_decode_to_encodable_text(data: bytes) -> None:
-    decode_bytes(data).encode("utf-8")
+    text = decode_bytes(data)
+    assert text.encode("utf-8").decode("utf-8") == text
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ class OneBatch(PairSampler):
 
 
 def preparer(teacher: np.ndarray, pieces: Pieces) -> BatchPreparer:
-    return BatchPreparer(OneBatch(), teacher.astype(np.float16), pieces, n_rows=2, n_tokens=6)
+    return BatchPreparer(OneBatch(), teacher.astype(np.float16), pieces, n_rows=2)
 
 
 def test_one_step_goes_down_the_slope_that_autograd_sees() -> None:
