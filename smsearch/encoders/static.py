@@ -72,7 +72,10 @@ class StaticConfig:
         except (ValueError, KeyError, TypeError) as error:
             raise EncoderError(f"the model's {str(path)!r} is damaged ({error!r}); copy it anew") from None
         if number != FORMAT:
-            raise EncoderError(f"{str(path)!r} is of format {number!r}, and this smsearch reads {FORMAT}; update it")
+            raise EncoderError(
+                f"{str(path)!r} is of format {number!r}, and this smsearch reads {FORMAT}; "
+                "update smsearch, or export the model anew with `smsearch train export`"
+            )
         return config
 
 

@@ -81,7 +81,12 @@ class TrainingRun:
 
         Raises:
             SourceError: If the text cannot be read.
+            InputError: If the folder of the run cannot be written.
         """
+        try:
+            self.corpus.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"cannot make the folder {str(self.corpus)!r} ({error.strerror}); name another") from None
         return build_corpus(
             texts,
             self.corpus,
@@ -204,8 +209,9 @@ class TrainingRun:
 
         Raises:
             SourceError: If an evaluation set is missing.
-            EncoderError: If nothing was exported yet.
+            InputError: If nothing was exported yet.
         """
+        self._need(self.model / CONFIG, "export")
         quality = evaluate_encoder(self._encoder(), sets, every=every, advance=progress)
         write_atomically(self.model / EVALUATION, (json.dumps(asdict(quality), indent=2) + "\n").encode())
         self._write_card(quality)

@@ -48,6 +48,10 @@ def test_all_stages_and_the_evaluation_run_one_after_the_other(
         (("vocabulary", "missing.toml"), "cannot read the configuration 'missing.toml': No such file or directory"),
         (("student", "small.toml"), "run the stage 'vocabulary' first"),
         (("corpus", "small.toml", "--texts", "nowhere"), "'nowhere' holds no parallel text"),
+        (
+            ("corpus", "small.toml", "--texts", "nowhere", "--out", "small.toml"),
+            "cannot make the folder 'small.toml/corpus'",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_sentence(

@@ -94,9 +94,10 @@ def test_finished_stages_are_not_done_again(trained: TrainingRun) -> None:
         ("encode_english", "run the stage 'corpus' first"),
         ("train_student", "run the stage 'vocabulary' first"),
         ("export", "run the stage 'student' first"),
+        ("evaluate", "run the stage 'export' first"),
     ],
 )
 def test_a_stage_says_which_one_comes_first(trained: TrainingRun, tmp_path: Path, stage: str, missing: str) -> None:
     run = TrainingRun(trained.config_file, tmp_path)
     with pytest.raises(InputError, match=missing):
-        getattr(run, stage)()
+        getattr(run, stage)(*([tmp_path] if stage == "evaluate" else []))
