@@ -63,6 +63,13 @@ class WordCutter:
 
     def cut(self, texts: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """Token ids of all texts, one after the other, and how many each has; `(n_ids,)` and `(len(texts),)`."""
+        try:
+            return self._cut(texts)
+        except BaseException:  # Ctrl-C too: words may have numbers and no tokens yet
+            self._forget()
+            raise
+
+    def _cut(self, texts: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         words = [self._words(text) for text in texts]
         n_words = np.fromiter(map(len, words), np.int64, len(words))
         number_of = self._numbers.__getitem__

@@ -95,3 +95,16 @@ def test_what_is_remembered_stays_bounded(monkeypatch: pytest.MonkeyPatch) -> No
         texts = [" ".join(draw.choices("abcdefghij", k=3)) + f" {draw.random()}" for _ in range(20)]
         assert cut(cutter, texts) == expected(texts)
         assert len(cutter._numbers) <= 50 + 20 * 4
+
+
+def test_an_interruption_leaves_no_word_without_its_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_cutter: WordCutter) -> None:
+        raise KeyboardInterrupt
+
+    cutter = fresh()
+    with monkeypatch.context() as patched:
+        patched.setattr(WordCutter, "_learn", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            cutter.cut(["hej med dig"])
+    texts = ["noget helt andet", "hej med dig"]
+    assert cut(cutter, texts) == expected(texts)
