@@ -1,6 +1,13 @@
 """The Python door: build an index, open it, ask it, keep it up to date."""
 
-from smsearch.api.building import DEFAULT_INDEX, INDEX_VARIABLE, build_index, count_files, index_folder, open_index
+from smsearch.api.building import (
+    DEFAULT_INDEX,
+    INDEX_VARIABLE,
+    build_index,
+    estimate_documents,
+    index_folder,
+    open_index,
+)
 from smsearch.api.opened import Index
 from smsearch.api.options import load_for
 
@@ -9,7 +16,7 @@ __all__ = [
     "INDEX_VARIABLE",
     "Index",
     "build_index",
-    "count_files",
+    "estimate_documents",
     "index_folder",
     "load_for",
     "open_index",

@@ -99,14 +99,19 @@ def build_index(
     return index
 
 
-def count_files(sources: Sequence[PathLike]) -> int | None:
-    """How many files some sources hold, for a progress bar; None where that cannot be known beforehand.
+def estimate_documents(
+    sources: Sequence[PathLike],
+    *,
+    format: str | None = None,  # noqa: A002  the field's word
+    fields: Fields | None = None,
+) -> int | None:
+    """About how many documents some sources hold, for a progress bar; None where that cannot be known beforehand.
 
     Raises:
         SourceError: If a source is not there.
     """
-    from smsearch.sources import count_files as count
+    from smsearch.sources import estimate_documents as estimate
     from smsearch.sources import resolve_source
 
-    counts = [count(resolve_source(os.fspath(each))) for each in sources]
+    counts = [estimate(resolve_source(os.fspath(each), format=format, fields=fields)) for each in sources]
     return None if None in counts else sum(n for n in counts if n is not None)

@@ -57,12 +57,13 @@ def index(
 
     Example: smsearch index seeds
     """
-    from smsearch.api import build_index, count_files, index_folder
+    from smsearch.api import build_index, estimate_documents, index_folder
 
     folder = index_folder(index)
+    fields = Fields(text_field, id_field, title_field, author_field, date_field, lang_field)
     with (
         kept_on_interrupt("interrupted; finished batches are kept, and the same command goes on from there"),
-        progress_bar("indexing", count_files(paths)) as progress,
+        progress_bar("indexing", estimate_documents(paths, format=format, fields=fields)) as progress,
     ):
         built = build_index(
             paths,
@@ -78,7 +79,7 @@ def index(
                 revision=revision,
             ),
             format=format,
-            fields=Fields(text_field, id_field, title_field, author_field, date_field, lang_field),
+            fields=fields,
             target_tokens=target_tokens,
             keep_boilerplate=keep_boilerplate,
             allow_shrink=allow_shrink,

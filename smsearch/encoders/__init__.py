@@ -40,7 +40,7 @@ def load_encoder(
         passage_prompt: Put before each passage; None takes the model's own.
         device: Where a transformer runs (`cpu`, `cuda`, `mps`); None takes the best there is.
         batch_size: Texts a transformer encodes at once; None takes 32.
-        backend: What runs a transformer: `torch`, `onnx` or `openvino`.
+        backend: What runs a transformer: `torch`, `onnx` (on the processor), or `openvino` (with optimum).
         truncate_dim: Keep only the first so many dimensions, for models trained for that.
         revision: Branch, tag or commit of a model on the hub.
 

@@ -18,7 +18,6 @@ _DEFAULT_OWNER: Final = "sentence-transformers"
 _PATIENCE: Final = 10.0  # seconds to wait for the hub's first answer
 _UNUSED: Final = ["*.pt", "*.pth", "*.ckpt", "*.h5", "*.msgpack", "*.ot", "*.gguf", "*.tflite", "*.mlmodel"]
 _FOLDERS: Final = {"onnx": "onnx/*", "openvino": "openvino/*"}
-_EXPORTED: Final = {"torch": "*.safetensors", "onnx": "*.onnx", "openvino": "*.xml"}
 
 _log = logging.getLogger(__name__)
 
@@ -69,8 +68,9 @@ def _find_cached(name: str, revision: str | None, backend: Backend) -> FoundMode
         folder = Path(snapshot_download(name, revision=revision, local_files_only=True))
     except LocalEntryNotFoundError:
         return None
-    weights = (path for pattern in ("*.safetensors", _EXPORTED[backend]) for path in folder.rglob(pattern))
-    complete = _is_model(folder) and any(weights)  # a broken download leaves a part
+    suffixes = {".safetensors", ".xml"} if backend == "openvino" else {".safetensors"}
+    weights = any(path.suffix in suffixes for path in folder.rglob("*"))
+    complete = _is_model(folder) and weights  # a broken download leaves a part
     return FoundModel(folder, named=True, commit=_commit(folder)) if complete else None
 
 
@@ -110,7 +110,7 @@ def _is_model(folder: Path) -> bool:
 def _refuse_pickles(folder: Path, model: str, backend: Backend) -> None:
     """Pickled weights run code when they are loaded: refuse them wherever there are no others."""
     for pickled in folder.rglob("pytorch_model*.bin"):
-        if backend == "torch" and not any(pickled.parent.glob("*.safetensors")):
+        if backend != "openvino" and not any(pickled.parent.glob("*.safetensors")):
             raise EncoderError(
                 f"the model {model!r} has pickled weights only ({pickled.name}), which can run code; "
                 "convert them to safetensors or take another model"

@@ -24,7 +24,12 @@ from smsearch.files import file_sha256
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-_BACKENDS: Final = {"torch": (), "onnx": ("onnxruntime", "optimum"), "openvino": ("openvino", "optimum")}
+_BACKENDS: Final = {"torch": (), "onnx": ("onnx", "onnxruntime"), "openvino": ("openvino", "optimum")}
+_PACKAGES: Final = {
+    "torch": "sentence-transformers",
+    "onnx": "smsearch[onnx]",
+    "openvino": "sentence-transformers[openvino]",
+}
 _BATCH_SIZE: Final = 32
 _DECIDING: Final = {".json", ".safetensors", ".txt", ".model", ".onnx", ".xml", ".bin"}
 _MAX_TOKENS: Final = 10**9  # tokenizers without a limit say infinity or 10**30
@@ -167,30 +172,36 @@ def _check_options(options: TransformerOptions) -> None:
         if value is not None and value < 1:
             raise EncoderError(f"{option} must be at least 1, got {value}")
     if any(find_spec(module) is None for module in ("sentence_transformers", *_BACKENDS[options.backend])):
-        extra = "" if options.backend == "torch" else f"[{options.backend}]"
-        raise MissingExtraError(
-            f"the backend {options.backend!r} is not installed; pip install 'sentence-transformers{extra}'"
-        )
+        package = _PACKAGES[options.backend]
+        raise MissingExtraError(f"the backend {options.backend!r} is not installed; pip install '{package}'")
+    if options.backend == "onnx" and options.device not in {None, "cpu"}:
+        raise EncoderError(f"the backend 'onnx' runs on the processor, got device {options.device!r}; leave it out")
 
 
 def _load(folder: Path, name: str, options: TransformerOptions, prompts: Prompts) -> SentenceTransformer:
     """Load from the disk alone; code and pickled weights that come with a model are refused."""
+    openvino, onnx = options.backend == "openvino", options.backend == "onnx"
     with quiet_loading():
         from sentence_transformers import SentenceTransformer
 
         try:
-            return SentenceTransformer(
+            model = SentenceTransformer(
                 str(folder),
-                device=options.device,
+                device="cpu" if onnx else options.device,
                 prompts={"query": prompts.query, "document": prompts.passage},
-                backend=options.backend,
+                backend="openvino" if openvino else "torch",
                 truncate_dim=options.truncate_dim,
-                model_kwargs={"use_safetensors": True} if options.backend == "torch" else None,
+                model_kwargs=None if openvino else {"use_safetensors": True},
                 local_files_only=True,
             )
+            if onnx:
+                from smsearch.encoders.onnx import run_under_onnx
+
+                run_under_onnx(model, folder)
         except Exception as error:  # the libraries below raise errors of every kind
             reason = " ".join(str(error).split()) or type(error).__name__
             raise EncoderError(f"cannot load the model {name!r}: {reason}") from error
+    return model
 
 
 def _dimension(model: SentenceTransformer, name: str) -> int:

@@ -14,6 +14,7 @@ from smsearch.sources.tables import read_csv, read_json, read_jsonl, read_tsv
 from smsearch.sources.webpages import read_html
 
 if TYPE_CHECKING:
+    from smsearch.records import Fields
     from smsearch.sources.reader import Reader
 
 READERS: dict[str, Reader] = {
@@ -57,6 +58,19 @@ _BY_EXTENSION = {
 }
 # text, but not prose: what lies beside saved web pages
 _NOT_PROSE = frozenset({".css", ".js", ".less", ".map", ".mjs", ".scss", ".svg"})
+
+
+_MARKS = {"csv": b"\n", "tsv": b"\n", "jsonl": b"\n", "mbox": b"\nFrom "}
+_FEED_MARKS = (b"<item>", b"<item ", b"<entry>", b"<entry ")
+
+
+def record_marks(kind: str, fields: Fields) -> tuple[bytes, ...]:
+    """What stands about once for each document in the bytes of a file; empty where a file is one document."""
+    if kind == "feed":
+        return _FEED_MARKS
+    if kind == "json":
+        return (f'"{fields.text.split(",")[0].strip()}"'.encode(),)
+    return (_MARKS[kind],) if kind in _MARKS else ()
 
 
 def format_of(name: str) -> str:

@@ -14,7 +14,7 @@ from smsearch.errors import MissingExtraError, SourceError
 from smsearch.records import Document, Fields, Source, Unread
 from smsearch.sources.decoding import SAMPLE_BYTES, clean_text, is_binary
 from smsearch.sources.folders import Found, reason_against, walk_folder
-from smsearch.sources.formats import BYTE_FORMATS, FORMATS, READERS, format_of, is_prose
+from smsearch.sources.formats import BYTE_FORMATS, FORMATS, READERS, format_of, is_prose, record_marks
 from smsearch.sources.patterns import Pattern, has_wildcard, split_pattern
 from smsearch.sources.reader import NotOfThisKindError
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 STDIN = "-"
 
 _SPOOLED_BYTES = 1 << 24
+_BLOCK_BYTES = 1 << 20
 _NO_TEXT = "no text"
 
 
@@ -55,12 +56,18 @@ def resolve_source(argument: str, *, format: str | None = None, fields: Fields |
     return source
 
 
-def count_files(source: Source) -> int | None:
-    """How many files a folder or pattern holds, for a progress bar; None for anything else."""
-    path = Path(source.path)
-    if source.path == STDIN or (_exists(path) and not path.is_dir()):
+def estimate_documents(source: Source) -> int | None:
+    """About how many documents a source holds, for a progress bar; None for standard input.
+
+    Exports are looked through for what marks a record, at the speed of the disk; other files
+    count as one document each.
+    """
+    if source.path == STDIN:
         return None
-    return sum(1 for _ in _files(source))
+    path = Path(source.path)
+    if _exists(path) and not path.is_dir():
+        return _estimate_in(Found(path.name, path, _reason(path)), source)
+    return sum(_estimate_in(found, source) for found, _ in _files(source))
 
 
 def read_source(source: Source) -> Iterator[Document | Unread]:
@@ -84,6 +91,23 @@ def read_source(source: Source) -> Iterator[Document | Unread]:
         return
     for found, shown in _files(source):
         yield from _read_found(found, source, shown=shown, alone=False)
+
+
+def _estimate_in(found: Found, source: Source) -> int:
+    marks = record_marks(source.format or format_of(found.relative), source.fields)
+    if not marks or found.reason is not None:
+        return 1
+    n, tail = 0, b""
+    longest = max(map(len, marks)) - 1  # a mark may lie across two blocks
+    try:
+        with found.path.open("rb") as file:
+            while block := file.read(_BLOCK_BYTES):
+                seen = tail + block
+                n += sum(seen.count(mark) - tail.count(mark) for mark in marks)
+                tail = seen[-longest:] if longest else b""
+    except OSError:
+        return 1  # reading it will say why
+    return max(n, 1)
 
 
 def _require_something(source: Source, argument: str) -> None:

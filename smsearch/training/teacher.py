@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smsearch.encoders import load_encoder
+from smsearch.encoders.onnx import export_onnx
 from smsearch.errors import EncoderError, InputError, MissingExtraError
 from smsearch.files import read_json_object, write_atomically
 from smsearch.training.corpus import ENGLISH, read_lines
@@ -191,8 +192,6 @@ def _padded(features: Any, names: Sequence[str], chosen: NDArray[np.int64], widt
 
 
 def _onnx_runner(model: SentenceTransformer, folder: Path) -> Any:  # noqa: ANN401  onnxruntime has no types
-    import warnings
-
     import torch
 
     try:
@@ -204,32 +203,18 @@ def _onnx_runner(model: SentenceTransformer, folder: Path) -> Any:  # noqa: ANN4
         ) from None
     exact, rounded = folder / "exact.onnx", folder / "rounded.onnx"
     names = [name for name in model.tokenizer.model_input_names if name != "token_type_ids"]
+    if set(names) != {"input_ids", "attention_mask"}:
+        raise EncoderError(f"the teacher wants {', '.join(names)}; use the backend 'torch' for it")
 
     class Whole(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.model = model
 
-        def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-            features = {"input_ids": input_ids, "attention_mask": attention_mask}
-            output: torch.Tensor = self.model(features)["sentence_embedding"]
+        def forward(self, *tensors: torch.Tensor) -> torch.Tensor:
+            output: torch.Tensor = self.model(dict(zip(names, tensors, strict=True)))["sentence_embedding"]
             return output
 
-    axes = {0: "batch", 1: "tokens"}
-    ones = torch.ones((2, 8), dtype=torch.long)
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")  # the exporter's own deprecations
-        torch.onnx.export(
-            Whole().eval(),
-            (ones, ones),
-            str(exact),
-            input_names=names,
-            output_names=["vectors"],
-            dynamic_axes=dict.fromkeys(names, axes) | {"vectors": {0: "batch"}},
-            dynamo=False,
-            opset_version=17,
-        )
-        quantize_dynamic(str(exact), str(rounded), per_channel=True, weight_type=QuantType.QInt8)
-    if set(names) != {"input_ids", "attention_mask"}:
-        raise EncoderError(f"the teacher wants {', '.join(names)}; use the backend 'torch' for it")
+    export_onnx(Whole(), exact, inputs=names, output="vectors")
+    quantize_dynamic(str(exact), str(rounded), per_channel=True, weight_type=QuantType.QInt8)
     return onnxruntime.InferenceSession(str(rounded), providers=["CPUExecutionProvider"])

@@ -120,6 +120,20 @@ def test_a_missing_backend_names_what_to_install(tiny: Path, monkeypatch: pytest
         load_encoder(tiny, backend="openvino")
 
 
+def test_the_onnx_backend_gives_the_same_vectors(tiny: Path, tmp_path: Path) -> None:
+    texts = ["hej dig", "hej " * 100, "", "verden"]
+    expected, encoder = load_encoder(tiny), load_encoder(tiny, backend="onnx")
+    np.testing.assert_allclose(encoder.encode_queries(texts), expected.encode_queries(texts), atol=1e-5)
+    np.testing.assert_allclose(encoder.encode_passages(texts), expected.encode_passages(texts), atol=1e-5)
+    assert encoder.fingerprint != expected.fingerprint
+    assert "onnxruntime" in type(encoder.sentence_transformer[0].model.runner).__module__
+    copy = Path(shutil.copytree(tiny, tmp_path / "copy"))
+    (copy / "onnx").mkdir()
+    (copy / "onnx" / "model.onnx").write_bytes(b"no network")  # the model's own file is the one that counts
+    with pytest.raises(EncoderError, match=r"cannot run '.*model.onnx' under ONNX"):
+        load_encoder(copy, backend="onnx")
+
+
 def test_options_that_make_no_sense_are_refused(tiny: Path, tmp_path: Path) -> None:
     with pytest.raises(EncoderError, match="takes no query_prompt, got 'q'"):
         load_encoder("builtin", query_prompt="q")
@@ -129,6 +143,8 @@ def test_options_that_make_no_sense_are_refused(tiny: Path, tmp_path: Path) -> N
         load_encoder(tiny, batch_size=0)
     with pytest.raises(EncoderError, match="no backend 'tpu'"):
         load_encoder(tiny, backend="tpu")  # type: ignore[arg-type]
+    with pytest.raises(EncoderError, match="'onnx' runs on the processor, got device 'cuda'"):
+        load_encoder(tiny, backend="onnx", device="cuda")
     with pytest.raises(EncoderError, match="no revisions"):
         load_encoder(tiny, revision="main")
     with pytest.raises(EncoderError, match="there is no directory"):
