@@ -28,6 +28,16 @@ def file_sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
+def file_identity(path: Path) -> list[int]:
+    """What changes whenever a file is written, replaced or copied: its size, its number, and when it was changed.
+
+    Raises:
+        OSError: If there is no such file.
+    """
+    found = path.stat()
+    return [found.st_size, found.st_ino, found.st_mtime_ns, found.st_ctime_ns]
+
+
 def read_json_object(path: Path) -> dict[str, Any]:
     """The JSON object in a file; empty when there is no such file, or it holds something else."""
     try:
@@ -37,10 +47,10 @@ def read_json_object(path: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def write_atomically(path: Path, data: bytes | memoryview) -> str:
+def write_atomically(path: Path, *data: bytes | memoryview) -> str:
     """Write a file so that a reader sees the old content or the new, never a part.
 
-    The bytes go to a temporary file beside it, are flushed to the disk, and take the name
+    The bytes, one piece after the other, go to a temporary file beside it, are flushed to the disk, and take the name
     by a rename; the folder is flushed too, so the name survives a power cut.
 
     Returns:
@@ -50,9 +60,12 @@ def write_atomically(path: Path, data: bytes | memoryview) -> str:
         OSError: If the disk is full or the folder cannot be written; the old file stands.
     """
     aside = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
+    digest = hashlib.sha256()
     try:
         with aside.open("xb") as file:
-            file.write(data)
+            for piece in data:
+                file.write(piece)
+                digest.update(piece)
             file.flush()
             os.fsync(file.fileno())
         aside.replace(path)
@@ -60,7 +73,7 @@ def write_atomically(path: Path, data: bytes | memoryview) -> str:
         aside.unlink(missing_ok=True)
         raise
     _flush_folder(path.parent)
-    return hashlib.sha256(data).hexdigest()
+    return digest.hexdigest()
 
 
 def _flush_folder(folder: Path) -> None:

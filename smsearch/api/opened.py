@@ -294,10 +294,11 @@ class Index:
         """Vectors of some passages; `(n, dim)` float32, unit rows."""
         import numpy as np
 
-        from smsearch.index.derived import encoded_passages
+        from smsearch.index.derived import stored_vectors
 
         with self._reading():
-            return encoded_passages(self._reader.store, np.array(passage_ids, np.int64), self._reader.encoder.dim)[0]
+            reader = self._reader
+            return stored_vectors(reader.store.connection, np.array(passage_ids, np.int64), reader.encoder.dim)
 
     def status(self) -> Status:
         """What the index holds."""

@@ -14,13 +14,14 @@ from pathlib import Path
 from smsearch.errors import IndexDamagedError, IndexLockedError, IndexStateError, NotFoundError
 
 FILE_NAME = "index.sqlite"
-FORMAT = 1
+FORMAT = 2
 
 Connection = sqlite3.Connection
 Row = tuple[object, ...]
 
 _APPLICATION_ID = 0x534D5345  # "SMSE": lets `file` tell our databases from others
 _BUSY_SECONDS = 30.0
+_CACHE_KIB = 1 << 17  # filled as pages are used; a small one makes the keys of repeats slow to enter
 
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -67,13 +68,15 @@ CREATE TABLE passages (
 CREATE INDEX passages_by_document ON passages (document_key);
 CREATE INDEX passages_by_representative ON passages (representative) WHERE representative IS NOT NULL;
 
--- vector: float16, little endian. sentences: int32 triples (start, end, number of tokens), relative
--- to the passage. tokens: int32, in order, empty where the encoder has no token vectors.
+-- All little endian. vector: float16. sentences: int32 pairs (start, end), relative to the passage. tokens: distinct
+-- ids as steps (index/tokens.py), empty where the encoder has no token vectors. words: folded words by
+-- number, with counts (index/postings.py).
 CREATE TABLE encodings (
     passage_id INTEGER PRIMARY KEY REFERENCES passages,
     vector BLOB NOT NULL,
     sentences BLOB NOT NULL,
-    tokens BLOB NOT NULL
+    tokens BLOB NOT NULL,
+    words BLOB NOT NULL
 );
 
 -- Which representatives came (1) and went (0) since the derived files were written.
@@ -85,10 +88,6 @@ CREATE TABLE changes (
 
 -- Keys under which representatives of (nearly) the same text meet.
 CREATE TABLE repeats (key INTEGER NOT NULL, passage_id INTEGER NOT NULL, PRIMARY KEY (key, passage_id)) WITHOUT ROWID;
-
--- The folded words of the representatives; contentless, so words leave by being named again.
-CREATE VIRTUAL TABLE words USING fts5 (folded, content = '', tokenize = 'ascii');
-CREATE VIRTUAL TABLE word_counts USING fts5vocab (words, row);
 """
 
 
@@ -206,14 +205,12 @@ def transaction(connection: Connection, *, write: bool) -> Iterator[None]:
 
 
 def integrity_faults(connection: Connection) -> list[str]:
-    """What SQLite's own check finds wrong, the lexical index included; empty when all is well."""
+    """What SQLite's own check finds wrong; empty when all is well."""
     try:
         rows = connection.execute("PRAGMA integrity_check").fetchall()
-        faults = [str(row[0]) for row in rows if row[0] != "ok"]
-        connection.execute("INSERT INTO words (words) VALUES ('integrity-check')")
     except sqlite3.DatabaseError as error:
         return [str(error)]
-    return faults
+    return [str(row[0]) for row in rows if row[0] != "ok"]
 
 
 def _connect(path: Path, mode: str) -> Connection:
@@ -228,6 +225,7 @@ def _connect(path: Path, mode: str) -> Connection:
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         connection.execute("PRAGMA temp_store = MEMORY")
         connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
     except BaseException:

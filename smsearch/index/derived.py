@@ -1,30 +1,41 @@
-"""The derived files of an index: vectors for FAISS, and the token lists.
+"""The derived files of an index: vectors for FAISS, token lists, and inverted lists of words.
 
 They hold the representatives as they were when the files were written; what came and went since
 stands in SQLite's `changes`. Their names and digests are recorded in SQLite. A file that is
 missing, damaged or not ours is made again from SQLite, without encoding anything.
+
+A file is compared with its digest before it is used. Large ones are not read for that every time: while
+a file is the very one that was written (same number, size and times of change), its digest holds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import mmap
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smsearch.errors import NotFoundError
-from smsearch.files import file_sha256, write_atomically
+from smsearch.files import file_identity, file_sha256, write_atomically
 from smsearch.index.database import Connection
+from smsearch.index.postings import Postings, PostingsBuilder
 from smsearch.index.store import Store
-from smsearch.index.tokens import TokenLists
-from smsearch.index.vectors import FaissIndex
+from smsearch.index.tokens import PackedTokens
+from smsearch.index.tuning import Tuned, tune
+from smsearch.index.vectors import FLAT_LIMIT, ClusteredIndex, FaissIndex, cluster_count, open_vectors
 
-_BLOCK = 16_384
-_META = "derived"
+_BLOCK: Final = 16_384
+_META: Final = "derived"
+_READ_EACH_TIME: Final = 1 << 25  # bytes; 20 ms
+_SAMPLED_PER_CLUSTER: Final = 64
+_PATTERNS: Final = ("vectors-*.faiss", "tokens-*.bin", "words-*.bin", ".vectors-*", ".tokens-*", ".words-*")
+
+Vectors = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +46,17 @@ class Derived:
         passage_ids: `(n,)` int64, ascending; the passage of each row.
         vectors: Their vectors.
         tokens: Their token lists.
+        words: Their words.
+        tuned: How well the vectors are found, where not all are compared.
+        langs: Languages of all passages, most frequent first.
     """
 
     passage_ids: NDArray[np.int64]
-    vectors: FaissIndex
-    tokens: TokenLists
+    vectors: FaissIndex | ClusteredIndex
+    tokens: PackedTokens
+    words: Postings
+    tuned: Tuned | None
+    langs: list[str]
 
 
 def derived_generation(store: Store) -> int:
@@ -48,17 +65,24 @@ def derived_generation(store: Store) -> int:
     return int(recorded["generation"]) if recorded else 0
 
 
-def open_derived(folder: Path, store: Store) -> Derived | None:
+def open_derived(folder: Path, store: Store, dim: int) -> Derived | None:
     """Open the derived files, or None when they are missing, damaged or were never written."""
     recorded = store.get_meta(_META)
     if recorded is None or any(_fault(folder, part) for part in recorded["files"].values()):
         return None
+    path = {part: folder / entry["name"] for part, entry in recorded["files"].items()}
+    tuned = Tuned(**recorded["tuned"]) if recorded["tuned"] else None
     try:
-        vectors = FaissIndex.open(folder / recorded["files"]["vectors"]["name"])
-        passage_ids, tokens = _read_tokens(folder / recorded["files"]["tokens"]["name"], recorded["rows"])
+        passage_ids, tokens = _read_tokens(_mapped(path["tokens"]), recorded["rows"])
+        words = Postings.from_buffer(_mapped(path["words"]))
+        vectors = open_vectors(
+            path["vectors"],
+            n_probes=tuned.n_probes if tuned else None,
+            fetch=_fetcher(store.connection, passage_ids, dim),
+        )
     except (RuntimeError, OSError):  # a writer may sweep them just now
         return None
-    return Derived(passage_ids, vectors, tokens)
+    return Derived(passage_ids, vectors, tokens, words, tuned, recorded["langs"])
 
 
 def derived_faults(folder: Path, store: Store) -> list[str]:
@@ -69,17 +93,36 @@ def derived_faults(folder: Path, store: Store) -> list[str]:
     return [fault for part in recorded["files"].values() if (fault := _fault(folder, part))]
 
 
-def make_derived(store: Store, dim: int) -> Derived:
-    """Make in memory what the derived files should hold, from the vectors in SQLite."""
+def make_derived(store: Store, dim: int, *, recall: float | None = None) -> Derived:
+    """Make in memory what the derived files should hold, from what SQLite holds.
+
+    Args:
+        store: The index.
+        dim: Length of a vector.
+        recall: Share of the ten nearest that a search must find where it does not compare all; None takes
+            what was asked for the last time.
+    """
     (n,) = store.connection.execute("SELECT COUNT(*) FROM passages WHERE representative IS NULL").fetchone()
-    vectors = FaissIndex.empty(dim, n_expected=n)
-    ids: list[NDArray[np.int64]] = []
-    tokens = TokenLists.from_lists([])
-    for block_ids, block_vectors, block_tokens in _encodings(store.connection, dim):
-        ids.append(block_ids)
-        vectors.add(block_vectors)
-        tokens = tokens.joined(block_tokens) if len(tokens) else block_tokens
-    return Derived(np.concatenate(ids) if ids else np.empty(0, np.int64), vectors, tokens)
+    passage_ids = np.empty(n, np.int64)
+    vectors = _empty_vectors(store.connection, passage_ids, dim)
+    words = PostingsBuilder()
+    packed: list[bytes] = []
+    sizes: list[NDArray[np.int64]] = []
+    done = 0
+    for ids, block, tokens, of_words in _encodings(store.connection, dim):
+        passage_ids[done : done + len(ids)] = ids
+        done += len(ids)
+        vectors.add(block)
+        words.add(of_words)
+        sizes.append(np.array([len(each) // 2 for each in tokens], np.int64))
+        packed.append(b"".join(tokens))
+    tuned = None
+    if isinstance(vectors, ClusteredIndex):
+        tuned = tune(vectors, recall=recall or recall_wanted(store))
+    offsets = np.zeros(n + 1, np.int64)
+    np.cumsum(np.concatenate([np.empty(0, np.int64), *sizes]), out=offsets[1:])
+    token_lists = PackedTokens(offsets, np.frombuffer(b"".join(packed), "<u2"))
+    return Derived(passage_ids, vectors, token_lists, words.finish(), tuned, list(store.counts_by("lang")))
 
 
 def write_derived(folder: Path, store: Store, derived: Derived) -> None:
@@ -88,75 +131,148 @@ def write_derived(folder: Path, store: Store, derived: Derived) -> None:
     The old files stay until `sweep_derived`, for readers that opened them.
     """
     generation = derived_generation(store) + 1
-    tokens = derived.tokens
-    parts = {
-        "vectors": (f"vectors-{generation:06d}.faiss", derived.vectors.serialized()),
-        "tokens": (
-            f"tokens-{generation:06d}.bin",
-            derived.passage_ids.tobytes() + tokens.offsets.tobytes() + tokens.ids.tobytes(),
-        ),
+    tokens: list[NDArray[Any]] = [derived.passage_ids, derived.tokens.offsets, derived.tokens.steps]
+    parts: dict[str, tuple[str, Sequence[memoryview]]] = {
+        "vectors": (f"vectors-{generation:06d}.faiss", [derived.vectors.serialized()]),
+        "tokens": (f"tokens-{generation:06d}.bin", [_bytes_of(each) for each in tokens]),
+        "words": (f"words-{generation:06d}.bin", [_bytes_of(each) for each in derived.words.buffers()]),
     }
     files = {}
-    for part, (name, data) in parts.items():
-        sha256 = write_atomically(folder / name, data)
-        files[part] = {"name": name, "bytes": len(data), "sha256": sha256}
-    store.set_meta(_META, {"generation": generation, "rows": len(derived.passage_ids), "files": files})
+    for part, (name, pieces) in parts.items():
+        sha256 = write_atomically(folder / name, *pieces)
+        identity = file_identity(folder / name)
+        files[part] = {"name": name, "bytes": identity[0], "identity": identity, "sha256": sha256}
+    record = {
+        "generation": generation,
+        "rows": len(derived.passage_ids),
+        "files": files,
+        "tuned": derived.tuned and derived.tuned.as_dict(),
+        "langs": derived.langs,
+    }
+    store.set_meta(_META, record)
     store.connection.execute("DELETE FROM changes")
+
+
+def recall_wanted(store: Store) -> float:
+    """The share of the ten nearest passages that a search was last asked to find."""
+    recorded = store.get_meta(_META) or {}
+    return float((recorded.get("tuned") or {}).get("wanted", Tuned.usual))
+
+
+def forget_derived(store: Store) -> None:
+    """Let the derived files count as damaged, so that they are written again."""
+    recorded = store.get_meta(_META)
+    if recorded:
+        for part in recorded["files"].values():
+            part["sha256"] = part["identity"] = ""
+        store.set_meta(_META, recorded)
+
+
+def record_tuning(store: Store, tuned: Tuned) -> None:
+    """Record another tuning for the derived files as they stand; call within a write transaction."""
+    store.set_meta(_META, {**store.get_meta(_META), "tuned": tuned.as_dict()})
 
 
 def sweep_derived(folder: Path, store: Store) -> None:
     """Delete derived files of earlier generations; those that cannot be deleted yet stay until the next time."""
     recorded = store.get_meta(_META)
     names = {part["name"] for part in recorded["files"].values()} if recorded else set()
-    for pattern in ("vectors-*.faiss", "tokens-*.bin", ".vectors-*", ".tokens-*"):
+    for pattern in _PATTERNS:
         for path in folder.glob(pattern):
             if path.name not in names:
                 with suppress(OSError):  # Windows keeps files that a reader has open
                     path.unlink()
 
 
-def encoded_passages(store: Store, passage_ids: NDArray[np.int64], dim: int) -> tuple[NDArray[np.float32], TokenLists]:
-    """Vectors and token lists of some passages, straight from SQLite, in the order given.
+def stored_vectors(connection: Connection, passage_ids: NDArray[np.int64], dim: int) -> Vectors:
+    """Vectors of some passages, straight from SQLite, in the order given; `(n, dim)` float32.
 
     Raises:
         NotFoundError: If there is no such passage.
     """
-    vectors = np.empty((len(passage_ids), dim), dtype=np.float32)
-    lists = []
-    query = "SELECT vector, tokens FROM encodings WHERE passage_id = ?"
-    for row, passage_id in enumerate(passage_ids.tolist()):
-        found = store.connection.execute(query, (passage_id,)).fetchone()
+    return _read_vectors(connection, passage_ids, dim)
+
+
+def later_passages(
+    store: Store, passage_ids: NDArray[np.int64], dim: int
+) -> tuple[Vectors, PackedTokens, Postings, list[str]]:
+    """Vectors, token lists, words and languages of some passages, straight from SQLite."""
+    tokens, words, langs = [], [], dict[str, None]()
+    query = "SELECT tokens, words, lang FROM encodings JOIN passages USING (passage_id) WHERE passage_id = ?"
+    for passage_id in passage_ids.tolist():
+        of_tokens, of_words, lang = store.connection.execute(query, (passage_id,)).fetchone()
+        tokens.append(of_tokens)
+        words.append(of_words)
+        langs[lang] = None
+    vectors = _read_vectors(store.connection, passage_ids, dim)
+    return vectors, PackedTokens.from_bytes(tokens), Postings.from_packed(words), list(langs)
+
+
+def _read_vectors(connection: Connection, passage_ids: NDArray[np.int64], dim: int) -> Vectors:
+    query = "SELECT vector FROM encodings WHERE passage_id = ?"
+    packed = []
+    for passage_id in passage_ids.tolist():
+        found = connection.execute(query, (passage_id,)).fetchone()
         if found is None:
             raise NotFoundError(f"there is no passage {passage_id} in the index")
-        vector, tokens = found
-        vectors[row] = np.frombuffer(vector, dtype="<f2")
-        lists.append(np.frombuffer(tokens, dtype="<i4"))
-    return vectors, TokenLists.from_lists(lists)
+        packed.append(found[0])
+    return np.frombuffer(b"".join(packed), dtype="<f2").reshape(-1, dim).astype(np.float32)
 
 
-def _encodings(connection: Connection, dim: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32], TokenLists]]:
+def _fetcher(connection: Connection, passage_ids: NDArray[np.int64], dim: int) -> Any:  # noqa: ANN401  vectors.Fetch
+    return lambda rows: _read_vectors(connection, passage_ids[rows], dim)
+
+
+def _empty_vectors(connection: Connection, passage_ids: NDArray[np.int64], dim: int) -> FaissIndex | ClusteredIndex:
+    """An index of the kind that suits the number of passages."""
+    n = len(passage_ids)
+    if n <= FLAT_LIMIT:
+        return FaissIndex.empty(dim)
+    every = max(n // (_SAMPLED_PER_CLUSTER * cluster_count(n)), 1)
+    rows = connection.execute(
+        "SELECT vector FROM encodings JOIN passages USING (passage_id) "
+        "WHERE representative IS NULL AND passage_id % ? = 0",
+        (every,),
+    ).fetchall()
+    sample = np.frombuffer(b"".join(row[0] for row in rows), "<f2").reshape(-1, dim).astype(np.float32)
+    return ClusteredIndex.train(sample, n, fetch=_fetcher(connection, passage_ids, dim))
+
+
+def _encodings(
+    connection: Connection, dim: int
+) -> Iterator[tuple[NDArray[np.int64], Vectors, list[bytes], list[bytes]]]:
     cursor = connection.execute(
-        "SELECT passage_id, vector, tokens FROM encodings JOIN passages USING (passage_id) "
+        "SELECT passage_id, vector, tokens, words FROM encodings JOIN passages USING (passage_id) "
         "WHERE representative IS NULL ORDER BY passage_id"
     )
     while rows := cursor.fetchmany(_BLOCK):
         ids = np.array([row[0] for row in rows], dtype=np.int64)
         vectors = np.frombuffer(b"".join(row[1] for row in rows), dtype="<f2").reshape(-1, dim)
-        tokens = TokenLists.from_lists(np.frombuffer(row[2], dtype="<i4") for row in rows)
-        yield ids, vectors.astype(np.float32), tokens
+        yield ids, vectors.astype(np.float32), [row[2] for row in rows], [row[3] for row in rows]
+
+
+def _bytes_of(array: NDArray[Any]) -> memoryview:
+    return np.ascontiguousarray(array).data.cast("B") if array.size else memoryview(b"")
 
 
 def _fault(folder: Path, part: dict[str, Any]) -> str | None:
     path = folder / part["name"]
     try:
-        if path.stat().st_size != part["bytes"]:
-            return f"{str(path)!r} has {path.stat().st_size} bytes, {part['bytes']} were written"
+        identity, size = file_identity(path), part["bytes"]
+        if identity[0] != size:
+            return f"{str(path)!r} has {identity[0]} bytes, {size} were written"
+        if size > _READ_EACH_TIME and identity == part["identity"]:
+            return None
         return None if file_sha256(path) == part["sha256"] else f"{str(path)!r} has changed since it was written"
     except OSError as error:
         return f"{str(path)!r} cannot be read ({error.strerror})"
 
 
-def _read_tokens(path: Path, n: int) -> tuple[NDArray[np.int64], TokenLists]:
-    data = np.memmap(path, dtype=np.uint8, mode="r")
+def _mapped(path: Path) -> NDArray[np.uint8]:
+    with path.open("rb") as file:
+        return np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), np.uint8)
+
+
+def _read_tokens(data: NDArray[np.uint8], n: int) -> tuple[NDArray[np.int64], PackedTokens]:
     wide = data[: 8 * (2 * n + 1)].view(np.int64)
-    return wide[:n], TokenLists(wide[n:], data[8 * (2 * n + 1) :].view(np.int32))
+    return wide[:n], PackedTokens(wide[n:], data[8 * (2 * n + 1) :].view(np.uint16))

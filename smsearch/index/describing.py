@@ -22,8 +22,19 @@ def index_status(reader: IndexReader) -> Status:
         kinds=store.counts_by("kind"),
         sources=store.documents_by_source(),
         left_out=store.left_out_by_reason(),
-        vector_index=reader.vector_kind,
+        vector_index=_kind(reader),
         n_changes=store.count("changes"),
         n_bytes=sum(path.stat().st_size for path in reader.folder.iterdir() if path.is_file()),
         derived_faults=tuple(derived_faults(reader.folder, store)),
+    )
+
+
+def _kind(reader: IndexReader) -> str:
+    """What the vectors stand in, in a few words."""
+    tuned = reader.tuned
+    if tuned is None:
+        return "SQfp16, every vector compared"
+    return (
+        f"IVF{tuned.n_clusters},SQ8, {tuned.n_probes} clusters visited, recall@10 {tuned.recall:.3f} "
+        f"(wanted {tuned.wanted:g}), {tuned.milliseconds:.2g} ms"
     )

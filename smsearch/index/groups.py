@@ -1,16 +1,16 @@
 """Groups of passages that hold (nearly) the same text: one represents the others.
 
-Only representatives stand in the vector index, the lexical index and the key table.
+Only representatives stand in the derived files and the key table.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from smsearch.index.lexical import LexicalIndex
+from smsearch.index.postings import pack_words
 from smsearch.index.store import EncodedPassage, Store
-from smsearch.index.words import passage_words
-from smsearch.text.repeats import exact_key, is_repeat, near_keys, shingles
+from smsearch.index.words import passage_keys, passage_words
+from smsearch.text.repeats import is_repeat
 
 _MOST_COMPARED = 20  # keeps texts made from one template from being compared each with each
 
@@ -18,20 +18,16 @@ _MOST_COMPARED = 20  # keeps texts made from one template from being compared ea
 class Groups:
     """Adds passages to groups and takes them out, keeping what is derived in step."""
 
-    def __init__(self, store: Store, lexical: LexicalIndex) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self._lexical = lexical
 
     def add(self, document_key: int, title: str, encoded: Sequence[EncodedPassage]) -> None:
         """Store new passages, each as a representative or under the one that says the same."""
-        words = [passage_words(title, each.passage) for each in encoded]
-        near = near_keys([shingles(found) for found in words])
-        for each, found, keys in zip(encoded, words, near, strict=True):
-            exact = exact_key(each.passage.text)
-            representative = self._find(exact, keys, found)
+        for each in encoded:
+            representative = self._find(title, each)
             passage_id = self._store.insert_passage(document_key, each)
             if representative is None:
-                self._enter(passage_id, found, [exact, *keys])
+                self._enter(passage_id, each.keys)
             else:
                 self._store.set_representative(passage_id, representative)
 
@@ -47,34 +43,34 @@ class Groups:
 
     def clear(self) -> None:
         """Take out every passage of every document."""
-        self._lexical.clear()
         for table in ("repeats", "encodings", "passages", "changes"):
             self._store.connection.execute(f"DELETE FROM {table}")
 
     def fold_again(self) -> None:
-        """Make the lexical index and the key table again, with the words as they are folded now."""
-        self._lexical.clear()
-        self._store.connection.execute("DELETE FROM repeats")
+        """Store all words and keys again, as they are folded now."""
+        connection = self._store.connection
+        connection.execute("DELETE FROM repeats")
         for stored in self._store.iter_passages():
+            words = passage_words(stored.title, stored.passage)
+            packed = (pack_words(words), stored.passage_id)
+            connection.execute("UPDATE encodings SET words = ? WHERE passage_id = ?", packed)
             if self._store.representative_of(stored.passage_id) is None:
-                words = passage_words(stored.title, stored.passage)
-                self._lexical.add(stored.passage_id, words)
-                self._meet(stored.passage_id, self._keys_of(stored.passage_id, words))
+                self._meet(stored.passage_id, passage_keys(stored.passage, words))
 
-    def _find(self, exact: int, near: Sequence[int], words: Sequence[str]) -> int | None:
-        marks = ", ".join("?" * (len(near) + 1))
+    def _find(self, title: str, encoded: EncodedPassage) -> int | None:
+        exact, *near = encoded.keys
+        marks = ", ".join("?" * len(encoded.keys))
         rows = self._store.connection.execute(
             f"SELECT passage_id, MAX(key = ?) FROM repeats WHERE key IN ({marks}) "
             f"GROUP BY passage_id ORDER BY 2 DESC, COUNT(*) DESC, passage_id LIMIT {_MOST_COMPARED}",
             (exact, exact, *near),
         ).fetchall()
         for passage_id, is_exact in rows:
-            if is_exact or is_repeat(words, self._words_of(passage_id)):
+            if is_exact or is_repeat(passage_words(title, encoded.passage), self._words_of(passage_id)):
                 return int(passage_id)
         return None
 
-    def _enter(self, passage_id: int, words: Sequence[str], keys: Sequence[int]) -> None:
-        self._lexical.add(passage_id, words)
+    def _enter(self, passage_id: int, keys: Sequence[int]) -> None:
         self._meet(passage_id, keys)
         self._store.connection.execute("INSERT INTO changes (passage_id, added) VALUES (?, 1)", (passage_id,))
 
@@ -84,13 +80,11 @@ class Groups:
         )
 
     def _replace(self, passage_id: int, going: set[int]) -> None:
-        words = self._words_of(passage_id)
-        keys = self._keys_of(passage_id, words)
+        keys = self._keys_of(passage_id)
         connection = self._store.connection
         connection.executemany(
             "DELETE FROM repeats WHERE key = ? AND passage_id = ?", [(key, passage_id) for key in keys]
         )
-        self._lexical.remove(passage_id, words)
         connection.execute("INSERT INTO changes (passage_id, added) VALUES (?, 0)", (passage_id,))
         staying = [i for i in self._store.represented_by(passage_id) if i not in going]
         if staying:
@@ -98,13 +92,12 @@ class Groups:
             self._store.set_representative(heir, None)
             for other in others:
                 self._store.set_representative(other, heir)
-            heir_words = self._words_of(heir)
-            self._enter(heir, heir_words, self._keys_of(heir, heir_words))
+            self._enter(heir, self._keys_of(heir))
 
     def _words_of(self, passage_id: int) -> list[str]:
         stored = self._store.read_passages([passage_id])[passage_id]
         return passage_words(stored.title, stored.passage)
 
-    def _keys_of(self, passage_id: int, words: Sequence[str]) -> list[int]:
-        text = self._store.read_passages([passage_id])[passage_id].passage.text
-        return [exact_key(text), *near_keys([shingles(words)])[0]]
+    def _keys_of(self, passage_id: int) -> list[int]:
+        stored = self._store.read_passages([passage_id])[passage_id]
+        return passage_keys(stored.passage, passage_words(stored.title, stored.passage))

@@ -1,4 +1,4 @@
-"""The lexical index: BM25 over folded words, in SQLite's FTS5.
+"""The lexical index: BM25 over folded words.
 
 Passages are stored under the stem of their own language; a query names, for each of its words,
 every form under which the word may stand.
@@ -8,82 +8,165 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from smsearch.index.database import Connection
-from smsearch.index.filtering import filter_sql
-from smsearch.records import Filters
+from smsearch.index.postings import Postings, word_number
 
-_K1 = 1.2  # of FTS5's bm25(), which cannot be changed
+_K1: Final = 1.2
+_B: Final = 0.75
+_LEAST_IDF: Final = 1e-6  # of words that stand in half of the passages or more
+
+Rows = NDArray[np.int64]
+Scores = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class _Term:
+    """A form of a word: the rows that hold it, how often, and what a match may be worth at most."""
+
+    rows: Rows
+    counts: NDArray[np.uint8]
+    idf: np.float32
+
+    @property
+    def most(self) -> float:
+        return float(self.idf) * (_K1 + 1)
 
 
 class LexicalIndex:
-    """The words of the representatives, over an open connection."""
+    """The words of rows that stand in layers, numbered through."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, layers: Sequence[Postings], alive: NDArray[np.bool_]) -> None:
+        """Search some layers.
 
-    def add(self, passage_id: int, words: Sequence[str]) -> None:
-        """Store the folded words of a passage."""
-        self._connection.execute("INSERT INTO words (rowid, folded) VALUES (?, ?)", (passage_id, " ".join(words)))
-
-    def remove(self, passage_id: int, words: Sequence[str]) -> None:
-        """Take out a passage; the words must be those it was stored with."""
-        self._connection.execute(
-            "INSERT INTO words (words, rowid, folded) VALUES ('delete', ?, ?)", (passage_id, " ".join(words))
-        )
-
-    def clear(self) -> None:
-        """Take out everything."""
-        self._connection.execute("INSERT INTO words (words) VALUES ('delete-all')")
+        Args:
+            layers: Their rows follow each other.
+            alive: `(n_rows,)`; rows that count.
+        """
+        self._layers = layers
+        self._alive = alive
+        self._all_alive = bool(alive.all())
+        self._n = int(np.count_nonzero(alive))
 
     def search(
-        self, words: Sequence[Sequence[str]], k: int, *, filters: Filters
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """The `k` best passages by BM25 (Robertson et al., TREC-3; k1 1.2, b 0.75), ties by passage.
+        self, words: Sequence[Sequence[str]], k: int, *, admitted: NDArray[np.bool_] | None = None
+    ) -> tuple[Scores, Rows]:
+        """The `k` best rows by BM25 (Robertson et al., TREC-3; k1 1.2, b 0.75), ties by row.
+
+        Rare words are looked up first. As soon as the `k` best so far cannot be reached by the common words that are
+        left, these count only for rows found already (MaxScore; Turtle & Flood, IP&M 1995), which
+        changes no score.
 
         Args:
             words: For each word of the query, the forms under which it may stand.
             k: At least 1.
-            filters: Which passages a representative must stand for.
+            admitted: `(n_rows,)`; rows that may be found. None admits all that are alive.
 
         Returns:
-            Scores in `(0, inf)` and passage ids, both `(n,)`, `n <= k`; only passages that hold a
-            word of the query.
+            Scores in `(0, inf)` and rows, both `(n,)`, `n <= k`; only rows that hold a word of the
+            query.
         """
-        terms = list(dict.fromkeys(form for forms in words for form in forms))
-        if not terms:
-            return np.empty(0, np.float32), np.empty(0, np.int64)
-        condition, values = "", list[str]()
-        if not filters.empty:
-            sql, values = filter_sql(filters)
-            condition = (
-                "AND rowid IN (SELECT COALESCE(p.representative, p.passage_id) "
-                f"FROM passages p JOIN documents d ON d.document_key = p.document_key WHERE {sql})"
-            )
-        match = " OR ".join(f'"{term}"' for term in terms)
-        rows = self._connection.execute(
-            f"SELECT rowid, -bm25(words) AS score FROM words WHERE words MATCH ? {condition} "
-            "ORDER BY score DESC, rowid LIMIT ?",
-            (match, *values, k),
-        ).fetchall()
-        ids = np.array([row[0] for row in rows], dtype=np.int64)
-        return np.array([row[1] for row in rows], dtype=np.float32), ids
+        terms = self._terms(dict.fromkeys(form for forms in words for form in forms))
+        admitted = None if admitted is None or admitted is self._alive else admitted
+        rows, scores = np.empty(0, np.int64), np.empty(0, np.float32)
+        left = sum(term.most for term in terms)
+        done = 0
+        for term in terms:
+            if len(scores) >= k and left < _kth_best(scores, k):
+                break
+            found, counts = _within(term, admitted)
+            rows, scores = _merged(rows, scores, found, self._worth(term, found, counts))
+            left -= term.most
+            done += 1
+        for term in terms[done:]:
+            keep = scores + left >= _kth_best(scores, k)
+            rows, scores = rows[keep], scores[keep]
+            places = np.minimum(np.searchsorted(term.rows, rows), len(term.rows) - 1)
+            held = term.rows[places] == rows
+            scores[held] += self._worth(term, rows[held], term.counts[places[held]])
+            left -= term.most
+        order = np.lexsort((rows, -scores))[:k]
+        return scores[order], rows[order]
 
-    def upper_bound(self, words: Sequence[Sequence[str]], n_passages: int) -> float:
-        """The BM25 no passage can reach that holds each word in one form: its rarest, as often as you like."""
-        return sum((_K1 + 1) * self._rarest(forms, n_passages) for forms in words)
-
-    def _rarest(self, forms: Sequence[str], n_passages: int) -> float:
-        """Inverse document frequency, as FTS5 computes it, of the rarest form that occurs at all.
+    def upper_bound(self, words: Sequence[Sequence[str]]) -> float:
+        """The BM25 no passage can reach that holds each word in one form: its rarest, as often as you like.
 
         A word that occurs nowhere counts as if it stood in one passage: the query asked for it.
         """
-        frequencies = []
-        for form in forms:
-            row = self._connection.execute("SELECT doc FROM word_counts WHERE term = ?", (form,)).fetchone()
-            frequencies += [row[0]] if row else []
-        df = min(frequencies, default=1)
-        return max(math.log((n_passages - df + 0.5) / (df + 0.5)), 1e-6)
+        return sum((_K1 + 1) * self._rarest(forms) for forms in words)
+
+    def _rarest(self, forms: Sequence[str]) -> float:
+        frequencies = [df for form in forms if (df := len(self._find(form)[0]))]
+        return self._idf(min(frequencies, default=1))
+
+    def _terms(self, forms: Sequence[str] | dict[str, None]) -> list[_Term]:
+        """The forms that occur, the rarest first."""
+        found = [self._find(form) for form in forms]
+        terms = [_Term(rows, counts, np.float32(self._idf(len(rows)))) for rows, counts in found if len(rows)]
+        return sorted(terms, key=lambda term: len(term.rows))
+
+    def _find(self, form: str) -> tuple[Rows, NDArray[np.uint8]]:
+        number, first = word_number(form), 0
+        rows, counts = [], []
+        for layer in self._layers:
+            found, often = layer.of(number)
+            rows.append(found.astype(np.int64) + first)
+            counts.append(often)
+            first += len(layer)
+        all_rows, all_counts = np.concatenate(rows), np.concatenate(counts)
+        if self._all_alive:
+            return all_rows, all_counts
+        alive = self._alive[all_rows]
+        return all_rows[alive], all_counts[alive]
+
+    def _worth(self, term: _Term, rows: Rows, counts: NDArray[np.uint8]) -> Scores:
+        often = counts.astype(np.float32)
+        worth: Scores = term.idf * np.float32(_K1 + 1) * often / (often + self._damping[self._lengths[rows]])
+        return worth
+
+    @cached_property
+    def _lengths(self) -> NDArray[np.uint16]:
+        layers = [layer.lengths for layer in self._layers if len(layer)]
+        return layers[0] if len(layers) == 1 else np.concatenate([*layers, np.empty(0, np.uint16)])
+
+    @cached_property
+    def _damping(self) -> Scores:
+        """By the length of a row: how much it damps how often a word stands there."""
+        total = int(self._lengths.sum(dtype=np.int64, where=self._alive))
+        average = max(total / max(self._n, 1), 1.0)
+        lengths = np.arange(int(self._lengths.max(initial=0)) + 1, dtype=np.float32)
+        damping: Scores = np.float32(_K1) * (np.float32(1 - _B) + np.float32(_B / average) * lengths)
+        return damping
+
+    def _idf(self, df: int) -> float:
+        return max(math.log((self._n - df + 0.5) / (df + 0.5)), _LEAST_IDF) if df <= self._n else _LEAST_IDF
+
+
+def _within(term: _Term, admitted: NDArray[np.bool_] | None) -> tuple[Rows, NDArray[np.uint8]]:
+    if admitted is None:
+        return term.rows, term.counts
+    inside = admitted[term.rows]
+    return term.rows[inside], term.counts[inside]
+
+
+def _merged(rows: Rows, scores: Scores, more: Rows, worth: Scores) -> tuple[Rows, Scores]:
+    """The rows of both, ascending, with the sums of their scores."""
+    if not len(rows):
+        return more, worth
+    places = np.minimum(np.searchsorted(rows, more), len(rows) - 1)
+    known = rows[places] == more
+    summed = scores.copy()
+    summed[places[known]] += worth[known]
+    together = np.concatenate([rows, more[~known]])
+    order = np.argsort(together, kind="stable")
+    return together[order], np.concatenate([summed, worth[~known]])[order]
+
+
+def _kth_best(scores: Scores, k: int) -> float:
+    """The `k`-th best score; minus infinity where there are fewer."""
+    return float(np.partition(scores, len(scores) - k)[len(scores) - k]) if len(scores) >= k else -math.inf

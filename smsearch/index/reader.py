@@ -11,15 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smsearch.index.database import open_database, transaction, translated_errors
-from smsearch.index.derived import Derived, derived_generation, encoded_passages, make_derived, open_derived
+from smsearch.index.derived import Derived, derived_generation, later_passages, make_derived, open_derived
 from smsearch.index.lexical import LexicalIndex
 from smsearch.index.recorded_encoder import read_record
 from smsearch.index.store import Store
-from smsearch.index.tokens import TokenLists
-from smsearch.index.vectors import ExactIndex, LayeredIndex, VectorIndex
+from smsearch.index.tokens import PackedTokens, TokenLists
+from smsearch.index.tuning import Tuned
+from smsearch.index.vectors import ClusteredIndex, ExactIndex, LayeredIndex, VectorIndex
 from smsearch.records import Filters
 
 _logger = logging.getLogger(__name__)
+
+_MOST_REMEMBERED = 16  # filters
 
 
 class IndexReader:
@@ -30,7 +33,7 @@ class IndexReader:
 
     Attributes:
         store: Documents and passages.
-        lexical: The lexical index.
+        lexical: The words of each row.
         encoder: What the index was made with.
         passage_ids: `(n_rows,)` int64; the representative of each row.
         alive: `(n_rows,)` bool.
@@ -48,16 +51,17 @@ class IndexReader:
         """
         self.folder = folder
         self.store = Store(open_database(folder, writable=False))
-        self.lexical = LexicalIndex(self.store.connection)
         with translated_errors(folder):
             self.encoder = read_record(self.store)
         self.passage_ids: NDArray[np.int64] = np.empty(0, np.int64)
         self.alive: NDArray[np.bool_] = np.empty(0, np.bool_)
+        self.lexical = LexicalIndex([], self.alive)
         self.vectors: VectorIndex = ExactIndex(np.empty((0, self.encoder.dim), np.float32))
         self.langs: list[str] = []
         self.rebuilt = False
         self._base: tuple[int, Derived] | None = None
-        self._later_tokens = TokenLists.from_lists([])
+        self._later_tokens = PackedTokens.from_bytes([])
+        self._admitted: dict[Filters, NDArray[np.bool_]] = {}
         self._seen: tuple[int, int] | None = None
         self._depth = 0
 
@@ -87,16 +91,21 @@ class IndexReader:
         """Rows that stand for a passage the filters admit; `(n_rows,)` bool."""
         if filters.empty:
             return self.alive
-        mask = np.zeros(len(self.passage_ids), dtype=np.bool_)
-        mask[self.rows_of(np.array(self.store.admitted(filters), dtype=np.int64))] = True
-        return mask & self.alive
+        mask = self._admitted.get(filters)
+        if mask is None:
+            mask = np.zeros(len(self.passage_ids), dtype=np.bool_)
+            mask[self.rows_of(np.array(self.store.admitted(filters), dtype=np.int64))] = True
+            if len(self._admitted) >= _MOST_REMEMBERED:
+                self._admitted.pop(next(iter(self._admitted)))
+            self._admitted[filters] = mask = mask & self.alive
+        return mask
 
     def rows_of(self, passage_ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Rows of some representatives, in the order given; ids that have no row are left out."""
         places = np.searchsorted(self._sorted_ids, passage_ids)
         known = places < len(self._sorted_ids)
         known[known] = self._sorted_ids[places[known]] == passage_ids[known]
-        return self._sorted_rows[places[known]]
+        return places[known] if self._sorted_rows is None else self._sorted_rows[places[known]]
 
     def token_lists(self, rows: NDArray[np.int64]) -> TokenLists:
         """Token lists of some rows, which must be ascending."""
@@ -106,9 +115,14 @@ class IndexReader:
         return low if n_low == len(rows) else low.joined(self._later_tokens.take(rows[n_low:] - len(base)))
 
     @property
-    def vector_kind(self) -> str:
-        """Kind of the vector index, as FAISS calls it; call within a snapshot."""
-        return self._current_base.vectors.kind
+    def compares_all(self) -> bool:
+        """Whether a search compares every vector with the query; call within a snapshot."""
+        return not isinstance(self._current_base.vectors, ClusteredIndex)
+
+    @property
+    def tuned(self) -> Tuned | None:
+        """How well searches do that do not compare all vectors; call within a snapshot."""
+        return self._current_base.tuned
 
     @property
     def _current_base(self) -> Derived:
@@ -125,11 +139,11 @@ class IndexReader:
         if self._base is None or self._base[0] != generation:
             self._base = (generation, self._open_base())
         self._layer_changes(self._base[1])
-        self.langs = list(self.store.counts_by("lang"))
+        self._admitted.clear()
         self._seen = (generation, last_change)
 
     def _open_base(self) -> Derived:
-        derived = open_derived(self.folder, self.store)
+        derived = open_derived(self.folder, self.store, self.encoder.dim)
         self.rebuilt = derived is None
         if derived is not None:
             return derived
@@ -143,10 +157,13 @@ class IndexReader:
         known = set(base.passage_ids[np.isin(base.passage_ids, np.array(list(last), np.int64))].tolist())
         later_ids = np.array(sorted(i for i, added in last.items() if added and i not in known), dtype=np.int64)
         gone = np.array([i for i, added in last.items() if not added and i in known], dtype=np.int64)
-        vectors, self._later_tokens = encoded_passages(self.store, later_ids, self.encoder.dim)
+        vectors, self._later_tokens, words, langs = later_passages(self.store, later_ids, self.encoder.dim)
+        self.langs = list(dict.fromkeys([*base.langs, *langs]))
         self.vectors = LayeredIndex(base.vectors, ExactIndex(vectors))
         self.passage_ids = np.concatenate([base.passage_ids, later_ids]) if len(later_ids) else base.passage_ids
-        self._sorted_rows = np.argsort(self.passage_ids, kind="stable")
-        self._sorted_ids = self.passage_ids[self._sorted_rows]
+        is_sorted = not len(later_ids) or not len(base.passage_ids) or later_ids[0] > base.passage_ids[-1]
+        self._sorted_rows = None if is_sorted else np.argsort(self.passage_ids, kind="stable")
+        self._sorted_ids = self.passage_ids if self._sorted_rows is None else self.passage_ids[self._sorted_rows]
         self.alive = np.ones(len(self.passage_ids), dtype=np.bool_)
         self.alive[self.rows_of(gone)] = False
+        self.lexical = LexicalIndex([base.words, words], self.alive)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from smsearch.index.database import Connection
 from smsearch.index.filtering import filter_sql
@@ -56,15 +55,17 @@ class EncodedPassage:
         passage: The passage.
         fingerprint: Digest of what the encoder saw.
         vector: float16 bytes, little endian.
-        sentences: int32 triples (start, end, number of tokens), relative to the passage.
-        tokens: int32 token ids, in order.
+        tokens: Distinct token ids, as `pack_tokens` gives them.
+        words: Folded words, as `pack_words` gives them.
+        keys: Under which repeats of it meet; the first is that of the exact text.
     """
 
     passage: Passage
     fingerprint: bytes
     vector: bytes
-    sentences: bytes
     tokens: bytes
+    words: bytes
+    keys: tuple[int, ...]
 
 
 class Store:
@@ -224,9 +225,10 @@ class Store:
             ),
         )
         passage_id = int(cursor.lastrowid or 0)
+        sentences = array("i", chain.from_iterable(passage.sentences)).tobytes()
         self.connection.execute(
-            "INSERT INTO encodings VALUES (?, ?, ?, ?)",
-            (passage_id, encoded.vector, encoded.sentences, encoded.tokens),
+            "INSERT INTO encodings VALUES (?, ?, ?, ?, ?)",
+            (passage_id, encoded.vector, sentences, encoded.tokens, encoded.words),
         )
         return passage_id
 
@@ -275,13 +277,6 @@ class Store:
                     texts[key] = self.connection.execute(query, (key,)).fetchone()[0]
                 found[row[0]] = _as_passage(row, texts[key])
         return found
-
-    def sentence_tokens(self, passage_id: int) -> list[NDArray[np.int32]]:
-        """Token ids of each sentence of a passage, in order."""
-        query = "SELECT sentences, tokens FROM encodings WHERE passage_id = ?"
-        packed, tokens = self.connection.execute(query, (passage_id,)).fetchone()
-        counts = np.frombuffer(packed, dtype="<i4")[2::3]
-        return np.split(np.frombuffer(tokens, dtype="<i4"), np.cumsum(counts)[:-1])
 
     def iter_passages(self) -> Iterator[StoredPassage]:
         """Every passage, by document in the order they came in, then by place."""
@@ -371,8 +366,8 @@ def _as_document(row: tuple[Any, ...]) -> Document:
 def _as_passage(row: tuple[Any, ...], text: str) -> StoredPassage:
     passage_id, _, start, end, kind, author, date, lang, heading, packed, *known, duplicates = row
     doc_id, title, source, doc_author, doc_date, metadata = known
-    triples = memoryview(packed).cast("i")
-    sentences = tuple((triples[i], triples[i + 1]) for i in range(0, len(triples), 3))
+    bounds = memoryview(packed).cast("i").tolist()
+    sentences = tuple(zip(bounds[::2], bounds[1::2], strict=True))
     passage = Passage(start, end, text[start:end], kind, author, date, lang, heading, sentences)
     return StoredPassage(
         passage_id, passage, doc_id, title, source, doc_author, doc_date, json.loads(metadata), duplicates

@@ -7,6 +7,7 @@ they were given; scores are inner products, higher is better.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,7 +18,17 @@ Vectors = NDArray[np.float32]
 Rows = NDArray[np.int64]
 
 FLAT_LIMIT = 200_000
+"""Up to so many vectors every one is compared with the query; beyond, they stand in clusters."""
+
+Fetch = Callable[[Rows], Vectors]
+
 _BLAS_THRESHOLD = 8192  # BLAS from 32 queries of 256 dimensions; faiss's own value waits for 500
+_ROUNDS = 8  # of k-means
+_POINTS_PER_CLUSTER = 64
+_FIRST_PROBES = 32
+_FILTER_EXPONENT = 0.5
+_OVERSAMPLING = 2
+_BLOCK = 16
 
 
 class VectorIndex(Protocol):
@@ -69,39 +80,19 @@ class ExactIndex:
 
 
 class FaissIndex:
-    """A FAISS inner-product index whose rows can be filtered inside the search."""
+    """Every vector kept as float16 by FAISS and compared with the query; rows can be filtered inside the search."""
 
     def __init__(self, index: Any) -> None:  # noqa: ANN401  faiss has no types
         self._index = index
 
     @classmethod
-    def empty(cls, dim: int, *, n_expected: int = 0) -> FaissIndex:
-        """An index without vectors, of the kind that suits the expected number.
+    def empty(cls, dim: int) -> FaissIndex:
+        """An index without vectors.
 
-        Up to 200,000 vectors are kept as they are (Flat); beyond, as float16, which is 1.6 times
-        faster and loses nothing, for the vectors come from float16.
+        float16 is 1.6 times as fast as float32 and loses nothing, for the vectors come from float16.
         """
         faiss = _faiss()
-        if n_expected <= FLAT_LIMIT:
-            return cls(faiss.IndexFlatIP(dim))
         return cls(faiss.IndexScalarQuantizer(dim, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT))
-
-    @classmethod
-    def open(cls, path: Path) -> FaissIndex:
-        """Map an index file into memory; the caller has checked its digest.
-
-        Raises:
-            RuntimeError: If FAISS cannot read it.
-        """
-        faiss = _faiss()
-        if os.name == "nt":  # faiss cannot open names beyond ASCII there
-            return cls(faiss.deserialize_index(np.fromfile(path, dtype=np.uint8)))
-        return cls(faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC))
-
-    @property
-    def kind(self) -> str:
-        """What FAISS calls this kind of index, in short."""
-        return "Flat" if type(self._index).__name__.startswith("IndexFlat") else "SQfp16"
 
     @property
     def dim(self) -> int:
@@ -118,26 +109,20 @@ class FaissIndex:
             self._index.train(rows)
         self._index.add(rows)
 
-    def serialized(self) -> bytes:
+    def serialized(self) -> memoryview:
         """The bytes of the index file."""
-        packed: NDArray[np.uint8] = _faiss().serialize_index(self._index)
-        return packed.tobytes()
+        return _serialized(self._index)
 
     def search(
         self, queries: Vectors, k: int, *, admitted: NDArray[np.bool_] | None = None
     ) -> tuple[NDArray[np.float32], Rows]:
         """See `VectorIndex.search`."""
-        n_admitted = len(self) if admitted is None else int(np.count_nonzero(admitted))
+        n_admitted, admitted = _counted(len(self), admitted)
         depth = min(k, n_admitted)
         if depth == 0:
             return np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int64)
-        faiss = _faiss()
-        faiss.omp_set_num_threads(1 if len(queries) == 1 else os.cpu_count() or 1)
-        parameters = None
-        if admitted is not None:
-            bitmap = np.packbits(admitted, bitorder="little")
-            selector = faiss.IDSelectorBitmap(len(admitted), faiss.swig_ptr(bitmap))
-            parameters = faiss.SearchParameters(sel=selector)
+        faiss = _prepared(len(queries))
+        parameters = None if admitted is None else faiss.SearchParameters(sel=_selector(faiss, admitted))
         scores, rows = self._index.search(np.ascontiguousarray(queries, np.float32), depth, params=parameters)
         return _by_score_then_row(scores, rows)
 
@@ -147,6 +132,137 @@ class FaissIndex:
             return np.empty(0, np.float32)
         found = self._index.reconstruct_batch(np.ascontiguousarray(rows, dtype=np.int64))
         return np.asarray(found @ query, dtype=np.float32)
+
+
+class ClusteredIndex:
+    """Vectors of 8 bits a number in clusters, of which a search visits the nearest (FAISS's IVF,SQ8).
+
+    What it finds is compared again with the stored vectors, so that scores are exact; only a passage in a
+    cluster that was not visited can be missed.
+    """
+
+    def __init__(self, index: Any, *, n_probes: int, fetch: Fetch) -> None:  # noqa: ANN401  faiss has no types
+        """Search an index that `train` gave, or `open_vectors` read.
+
+        Args:
+            index: Of FAISS.
+            n_probes: Clusters visited.
+            fetch: Gives the stored vectors of some rows, `(n, dim)` float32.
+        """
+        self._index = index
+        self.fetch = fetch
+        self.n_probes = min(n_probes, int(index.nlist))
+
+    @classmethod
+    def train(cls, sample: Vectors, n_expected: int, *, fetch: Fetch) -> ClusteredIndex:
+        """An index without vectors, its clusters made from a sample of them.
+
+        Args:
+            sample: `(n, dim)` float32.
+            n_expected: Vectors that will be added.
+            fetch: See above.
+        """
+        faiss = _prepared(len(sample))
+        n_clusters = cluster_count(n_expected)
+        dim = sample.shape[1]
+        quantizer = faiss.IndexFlatIP(dim)
+        kind = faiss.ScalarQuantizer.QT_8bit
+        index = faiss.IndexIVFScalarQuantizer(quantizer, dim, n_clusters, kind, faiss.METRIC_INNER_PRODUCT, False)
+        index.cp.niter = _ROUNDS
+        index.cp.max_points_per_centroid = _POINTS_PER_CLUSTER
+        index.cp.min_points_per_centroid = 1  # fewer are no reason to warn on standard error
+        index.train(np.ascontiguousarray(sample, np.float32))
+        return cls(index, n_probes=_FIRST_PROBES, fetch=fetch)
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+        return int(self._index.d)
+
+    @property
+    def n_clusters(self) -> int:
+        """How many clusters there are."""
+        return int(self._index.nlist)
+
+    def __len__(self) -> int:
+        return int(self._index.ntotal)
+
+    def add(self, vectors: Vectors) -> None:
+        """Append rows; `(n, dim)` float32."""
+        _prepared(len(vectors))
+        self._index.add(np.ascontiguousarray(vectors, dtype=np.float32))
+
+    def serialized(self) -> memoryview:
+        """The bytes of the index file."""
+        return _serialized(self._index)
+
+    def search(
+        self,
+        queries: Vectors,
+        k: int,
+        *,
+        admitted: NDArray[np.bool_] | None = None,
+        n_probes: int | None = None,
+    ) -> tuple[NDArray[np.float32], Rows]:
+        """See `VectorIndex.search`; where fewer than `k` rows are found, all clusters are visited.
+
+        Args:
+            queries: `(n_queries, dim)` float32.
+            k: At least 1.
+            admitted: `(len(self),)`; only rows marked here are searched.
+            n_probes: Clusters visited; None takes those of this index, more where few rows are admitted.
+        """
+        n_admitted, admitted = _counted(len(self), admitted)
+        wanted = min(k, n_admitted)
+        if wanted == 0:
+            return np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int64)
+        probes = n_probes or min(self.n_clusters, round(self.n_probes * (len(self) / n_admitted) ** _FILTER_EXPONENT))
+        depth = min(_OVERSAMPLING * k + _BLOCK, n_admitted)
+        rows = self._nearest(queries, depth, admitted, probes)
+        if probes < self.n_clusters and (rows[:, wanted - 1] < 0).any():
+            rows = self._nearest(queries, depth, admitted, self.n_clusters)
+        scores = np.full(rows.shape, -np.inf, np.float32)
+        for query, found, out in zip(queries, rows, scores, strict=True):
+            out[found >= 0] = self.scores(query, found[found >= 0])
+        scores, rows = _by_score_then_row(scores, rows)
+        return scores[:, :wanted], rows[:, :wanted]
+
+    def scores(self, query: Vectors, rows: Rows) -> NDArray[np.float32]:
+        """See `VectorIndex.scores`."""
+        return np.asarray(self.fetch(rows) @ query, dtype=np.float32)
+
+    def _nearest(self, queries: Vectors, k: int, admitted: NDArray[np.bool_] | None, n_probes: int) -> Rows:
+        """Rows by their 8-bit vectors, `(n_queries, k)`; -1 where there are no more."""
+        faiss = _prepared(len(queries))
+        inside = {} if admitted is None else {"sel": _selector(faiss, admitted)}
+        parameters = faiss.SearchParametersIVF(nprobe=n_probes, **inside)
+        rows: Rows
+        _, rows = self._index.search(np.ascontiguousarray(queries, np.float32), k, params=parameters)
+        return rows
+
+
+def cluster_count(n: int) -> int:
+    """Clusters for `n` vectors: a power of two near the square root, at least 16."""
+    return int(2 ** max(4, round(np.log2(max(n, 1)) / 2)))
+
+
+def open_vectors(path: Path, *, n_probes: int | None, fetch: Fetch) -> FaissIndex | ClusteredIndex:
+    """Map a file of vectors into memory; the caller has checked that it is what was written.
+
+    Args:
+        path: The file.
+        n_probes: Clusters visited, or None where there are none.
+        fetch: Gives the stored vectors of some rows.
+
+    Raises:
+        RuntimeError: If FAISS cannot read it.
+    """
+    faiss = _faiss()
+    if os.name == "nt":  # faiss cannot open names beyond ASCII there
+        index = faiss.deserialize_index(np.fromfile(path, dtype=np.uint8))
+    else:
+        index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
+    return FaissIndex(index) if n_probes is None else ClusteredIndex(index, n_probes=n_probes, fetch=fetch)
 
 
 class LayeredIndex:
@@ -191,6 +307,30 @@ class LayeredIndex:
 def _by_score_then_row(scores: NDArray[np.float32], rows: Rows) -> tuple[NDArray[np.float32], Rows]:
     order = np.lexsort((rows, -scores), axis=1)
     return np.take_along_axis(scores, order, axis=1), np.take_along_axis(rows, order, axis=1)
+
+
+def _counted(n: int, admitted: NDArray[np.bool_] | None) -> tuple[int, NDArray[np.bool_] | None]:
+    """How many rows are admitted, and None for a filter that admits all."""
+    n_admitted = n if admitted is None else int(np.count_nonzero(admitted))
+    return n_admitted, None if n_admitted == n else admitted
+
+
+def _selector(faiss: Any, admitted: NDArray[np.bool_]) -> Any:  # noqa: ANN401  faiss has no types
+    bitmap = np.packbits(admitted, bitorder="little")
+    selector = faiss.IDSelectorBitmap(len(admitted), faiss.swig_ptr(bitmap))
+    selector.bits = bitmap  # lives as long as what points to it
+    return selector
+
+
+def _serialized(index: Any) -> memoryview:  # noqa: ANN401  faiss has no types
+    return memoryview(_faiss().serialize_index(index))
+
+
+def _prepared(n_queries: int) -> Any:  # noqa: ANN401  faiss has no types
+    """FAISS with one thread for one query: more make it slower."""
+    faiss = _faiss()
+    faiss.omp_set_num_threads(1 if n_queries == 1 else os.cpu_count() or 1)
+    return faiss
 
 
 def _faiss() -> Any:  # noqa: ANN401  faiss has no types

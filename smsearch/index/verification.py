@@ -29,11 +29,11 @@ _COUNTS = {
         "SELECT COUNT(*) FROM passages p LEFT JOIN passages r ON r.passage_id = p.representative "
         "WHERE p.representative IS NOT NULL AND (r.passage_id IS NULL OR r.representative IS NOT NULL)"
     ),
-    "representatives without words": (
-        "SELECT COUNT(*) FROM passages WHERE representative IS NULL AND passage_id NOT IN (SELECT rowid FROM words)"
-    ),
-    "words of passages that are no representatives": (
-        "SELECT COUNT(*) FROM words WHERE rowid NOT IN (SELECT passage_id FROM passages WHERE representative IS NULL)"
+    "passages whose words are cut off": "SELECT COUNT(*) FROM encodings WHERE LENGTH(words) % 5 != 0",
+    "passages whose tokens are cut off": "SELECT COUNT(*) FROM encodings WHERE LENGTH(tokens) % 2 != 0",
+    "representatives without a key": (
+        "SELECT COUNT(*) FROM passages WHERE representative IS NULL AND passage_id NOT IN "
+        "(SELECT passage_id FROM repeats)"
     ),
 }
 
@@ -41,7 +41,7 @@ _COUNTS = {
 def index_faults(writer: IndexWriter) -> list[str]:
     """Everything found wrong with an index, a sentence each; empty when all is well.
 
-    Checks SQLite's own structure, the lexical index, the counts, that every vector has the right
+    Checks SQLite's own structure, the counts, that every vector has the right
     length and is finite and unit (or zero), and the digests of the derived files.
     """
     faults = integrity_faults(writer.store.connection)

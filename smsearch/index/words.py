@@ -1,12 +1,20 @@
-"""The words under which a passage can be found."""
+"""The words under which a passage can be found, and the keys under which its repeats meet."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from smsearch.records import Passage
 from smsearch.text.passages import encoder_text
+from smsearch.text.repeats import exact_key, near_keys, shingles
 from smsearch.text.words import fold_words
 
 
 def passage_words(title: str, passage: Passage) -> list[str]:
     """The folded words of a passage, its title and its heading."""
     return fold_words(encoder_text(title, passage), passage.lang)
+
+
+def passage_keys(passage: Passage, words: Sequence[str]) -> list[int]:
+    """The key of a passage's exact text, then those of its words, near which its near-duplicates lie."""
+    return [exact_key(passage.text), *near_keys([shingles(words)])[0]]

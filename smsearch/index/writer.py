@@ -20,11 +20,20 @@ from smsearch.index.database import (
     transaction,
     translated_errors,
 )
-from smsearch.index.derived import derived_faults, make_derived, sweep_derived, write_derived
+from smsearch.index.derived import (
+    derived_faults,
+    forget_derived,
+    make_derived,
+    open_derived,
+    record_tuning,
+    sweep_derived,
+    write_derived,
+)
 from smsearch.index.groups import Groups
-from smsearch.index.lexical import LexicalIndex
 from smsearch.index.recorded_encoder import EncoderRecord, read_record
 from smsearch.index.store import EncodedPassage, Store
+from smsearch.index.tuning import Tuned, tune
+from smsearch.index.vectors import ClusteredIndex
 from smsearch.records import Document, Passage, Span
 from smsearch.text.repeats import KEYS_VERSION
 from smsearch.text.words import folding_version
@@ -43,7 +52,7 @@ class IndexWriter:
         self._resources = resources
         self._in_batch = False
         self._is_unswept = False
-        self._groups = Groups(store, LexicalIndex(store.connection))
+        self._groups = Groups(store)
 
     def __enter__(self) -> Self:
         return self
@@ -154,7 +163,23 @@ class IndexWriter:
                 return False
             self._groups.fold_again()
             self.store.set_meta("words", version)
+            forget_derived(self.store)
         return True
+
+    def tune(self, *, recall: float) -> Tuned | None:
+        """Let searches visit as many clusters as give a recall; None where every vector is compared anyway.
+
+        Args:
+            recall: Share of the ten nearest passages that are found, in `(0, 1]`.
+        """
+        self.refresh_derived()
+        with translated_errors(self.folder), self.batch():
+            derived = open_derived(self.folder, self.store, self.encoder.dim)
+            if derived is None or not isinstance(derived.vectors, ClusteredIndex):
+                return None
+            tuned = tune(derived.vectors, recall=recall)
+            record_tuning(self.store, tuned)
+        return tuned
 
 
 def words_stamp() -> str:

@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 
 from smsearch.encoders.protocol import Encoder, TokenEncoder
 from smsearch.errors import EncoderError
+from smsearch.index.postings import pack_words
 from smsearch.index.store import EncodedPassage
+from smsearch.index.tokens import TokenLists, pack_tokens
+from smsearch.index.words import passage_keys, passage_words
 from smsearch.records import UNKNOWN_LANG, Document, Passage
 from smsearch.text.boilerplate import recurring_in
 from smsearch.text.passages import Cut, PassageLimits, encoder_text, split_passages
@@ -84,6 +87,18 @@ def main_lang(document: Document, passages: Sequence[Passage]) -> str:
     return max(lengths, key=lambda lang: (lengths[lang], lang), default=UNKNOWN_LANG)
 
 
+def _encoded(title: str, passage: Passage, vector: bytes, tokens: bytes) -> EncodedPassage:
+    words = passage_words(title, passage)
+    return EncodedPassage(
+        passage,
+        passage_fingerprint(title, passage),
+        vector,
+        tokens,
+        pack_words(words),
+        tuple(passage_keys(passage, words)),
+    )
+
+
 class Preparer:
     """Cuts and encodes one batch of documents; each sentence is divided into tokens once."""
 
@@ -111,24 +126,21 @@ class Preparer:
         texts = [encoder_text(title, passage) for title, passage in zip(titles, passages, strict=True)]
         seen = [t if fits else p.text for t, fits, p in zip(texts, self._fits(texts), passages, strict=True)]
         vectors = self._encoder.encode_passages(seen).astype("<f2")
-        if isinstance(self._encoder, TokenEncoder):
-            self._count([passage.text[start:end] for passage in passages for start, end in passage.sentences])
+        tokens = pack_tokens(TokenLists.from_lists(self._tokens_of(passages)))
         return [
-            self._encoded(title, passage, vector.tobytes())
-            for title, passage, vector in zip(titles, passages, vectors, strict=True)
+            _encoded(title, passage, vector.tobytes(), packed)
+            for title, passage, vector, packed in zip(titles, passages, vectors, tokens, strict=True)
         ]
 
-    def _encoded(self, title: str, passage: Passage, vector: bytes) -> EncodedPassage:
-        texts = [passage.text[start:end] for start, end in passage.sentences]
-        ids = [self._tokens.get(text, _NO_TOKENS) for text in texts]
-        triples = [(*span, len(found)) for span, found in zip(passage.sentences, ids, strict=True)]
-        return EncodedPassage(
-            passage,
-            passage_fingerprint(title, passage),
-            vector,
-            np.array(triples, dtype="<i4").tobytes(),
-            np.concatenate([_NO_TOKENS, *ids]).astype("<i4").tobytes(),
-        )
+    def _tokens_of(self, passages: Sequence[Passage]) -> list[NDArray[np.int32]]:
+        """Token ids of each passage, sentence by sentence; none where the encoder has no token vectors."""
+        sentences = [[passage.text[start:end] for start, end in passage.sentences] for passage in passages]
+        if isinstance(self._encoder, TokenEncoder):
+            self._count([text for of_passage in sentences for text in of_passage])
+        return [
+            np.concatenate([_NO_TOKENS, *(self._tokens.get(text, _NO_TOKENS) for text in of_passage)])
+            for of_passage in sentences
+        ]
 
     def _count(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text; those of an encoder that has token vectors are kept for late interaction."""

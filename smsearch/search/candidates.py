@@ -14,8 +14,8 @@ from smsearch.search.late import QueryTokens, late_scores
 from smsearch.search.question import Question
 from smsearch.text.words import query_words
 
-EXHAUSTIVE = 20_000
-"""So many passages are all scored by every part."""
+_EXHAUSTIVE = 20_000
+_EXHAUSTIVE_STORED = 1_000  # where the vectors of candidates are read from SQLite
 
 _MOST_LANGS = 12
 
@@ -70,7 +70,8 @@ def gather_candidates(
         depth: How deep into each ranking to go.
     """
     n_admitted = int(np.count_nonzero(admitted))
-    words_rows, words_scores, bound = _lexical(reader, question, n_admitted if n_admitted <= EXHAUSTIVE else depth)
+    exhaustive = n_admitted <= exhaustive_limit(reader)
+    words_rows, words_scores, bound = _lexical(reader, question, admitted, n_admitted if exhaustive else depth)
     if question.mode == "lexical":
         return Candidates(words_rows, None, words_scores, bound, None)
     encoder = load_encoder()
@@ -78,7 +79,7 @@ def gather_candidates(
     if question.mode == "dense":
         scores, rows = reader.vectors.search(vector, depth, admitted=admitted)
         return Candidates(rows[0], scores[0], np.zeros_like(scores[0]), bound, None)
-    if n_admitted <= EXHAUSTIVE:
+    if exhaustive:
         candidates = np.flatnonzero(admitted)
     else:
         _, nearest = reader.vectors.search(vector, depth, admitted=admitted)
@@ -91,12 +92,19 @@ def gather_candidates(
     return Candidates(candidates, reader.vectors.scores(vector[0], candidates), bm25, bound, late)
 
 
-def _lexical(reader: IndexReader, question: Question, depth: int) -> tuple[Rows, Scores, float]:
+def exhaustive_limit(reader: IndexReader) -> int:
+    """So many passages are all scored by every part."""
+    return _EXHAUSTIVE if reader.compares_all else _EXHAUSTIVE_STORED
+
+
+def _lexical(
+    reader: IndexReader, question: Question, admitted: NDArray[np.bool_], depth: int
+) -> tuple[Rows, Scores, float]:
     if question.mode == "dense" or not depth:
         return np.empty(0, np.int64), np.empty(0, np.float32), 0.0
     words = query_words(question.query, reader.langs[:_MOST_LANGS])
-    scores, ids = reader.lexical.search(words, depth, filters=question.filters)
-    return reader.rows_of(ids), scores, reader.lexical.upper_bound(words, len(reader))
+    scores, rows = reader.lexical.search(words, depth, admitted=admitted)
+    return rows, scores, reader.lexical.upper_bound(words)
 
 
 def _spread(rows: Rows, found: Rows, scores: Scores) -> Scores:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smsearch.encoders.protocol import Encoder, TokenEncoder
-from smsearch.index.store import Store, StoredPassage
+from smsearch.index.store import StoredPassage
 from smsearch.index.tokens import TokenLists
 from smsearch.search.late import QueryTokens, best_matches, late_scores
 from smsearch.text.words import fold_words, query_words
@@ -24,16 +24,14 @@ Stretch = tuple[int, int]
 class Highlighter:
     """Highlights the hits of one query."""
 
-    def __init__(self, query: str, store: Store, encoder: Encoder | None) -> None:
+    def __init__(self, query: str, encoder: Encoder | None) -> None:
         """Prepare for a query.
 
         Args:
             query: The query.
-            store: Where the tokens of the sentences are.
             encoder: The encoder, or None to go by words alone.
         """
         self._query = query
-        self._store = store
         self._encoder = encoder
         self._token_encoder = encoder if isinstance(encoder, TokenEncoder) else None
         self._forms: dict[str, set[str]] = {}
@@ -65,11 +63,11 @@ class Highlighter:
     def _sentence_scores(
         self, hits: Sequence[StoredPassage], sentences: Sequence[tuple[Stretch, ...]]
     ) -> NDArray[np.float32]:
-        if self._token_encoder is not None:
-            lists = [ids for stored in hits for ids in self._store.sentence_tokens(stored.passage_id)]
-            tokens = QueryTokens.from_query(self._query, self._token_encoder)
-            return late_scores(tokens, TokenLists.from_lists(lists), self._token_encoder)
         texts = [s.passage.text[a:b] for s, spans in zip(hits, sentences, strict=True) for a, b in spans]
+        if self._token_encoder is not None:
+            tokens = QueryTokens.from_query(self._query, self._token_encoder)
+            lists = TokenLists.from_lists(self._token_encoder.token_ids(texts))
+            return late_scores(tokens, lists, self._token_encoder)
         if self._encoder is not None:
             vector = self._encoder.encode_queries([self._query])[0]
             return np.asarray(self._encoder.encode_passages(texts) @ vector, dtype=np.float32)

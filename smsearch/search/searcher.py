@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from smsearch.encoders.protocol import Encoder
 from smsearch.errors import NotFoundError
-from smsearch.index.derived import encoded_passages
+from smsearch.index.derived import stored_vectors
 from smsearch.index.reader import IndexReader
 from smsearch.index.store import StoredPassage
 from smsearch.records import Hit
-from smsearch.search.candidates import EXHAUSTIVE, Candidates, Scores, gather_candidates
+from smsearch.search.candidates import Candidates, Scores, exhaustive_limit, gather_candidates
 from smsearch.search.fusion import fuse
 from smsearch.search.highlighting import Highlighter, Stretch
 from smsearch.search.question import Question
@@ -72,7 +72,7 @@ class Searcher:
         with self._reader.snapshot():
             admitted = self._reader.admitted(question.filters)
             n_admitted = int(np.count_nonzero(admitted))
-            depth = n_admitted if n_admitted <= EXHAUSTIVE else max(_DEPTH, 4 * question.k)
+            depth = n_admitted if n_admitted <= exhaustive_limit(self._reader) else max(_DEPTH, 4 * question.k)
             n_reranked = max(_RERANKED, question.k)
             while True:
                 candidates = gather_candidates(
@@ -104,7 +104,7 @@ class Searcher:
             if not own:
                 what = "document" if isinstance(to, str) else "passage"
                 raise NotFoundError(f"there is no {what} {to!r} with text in the index {str(reader.folder)!r}")
-            vectors, _ = encoded_passages(reader.store, np.array(sorted(own), np.int64), reader.encoder.dim)
+            vectors = stored_vectors(reader.store.connection, np.array(sorted(own), np.int64), reader.encoder.dim)
             mean = vectors.mean(axis=0, keepdims=True)
             mean /= max(float(np.linalg.norm(mean)), 1e-9)
             about = "\n".join(stored.passage.text for stored in own.values())[:_ABOUT_CHARACTERS]
@@ -173,7 +173,7 @@ class Searcher:
     def _hits(self, question: Question, ranking: _Ranking, chosen: Sequence[_Choice], *, about: str = "") -> list[Hit]:
         """The hits, highlighted for the query, or for the text they are to be about."""
         encoder = None if question.mode == "lexical" else self._load_encoder()
-        highlighter = Highlighter(about or question.query, self._reader.store, encoder)
+        highlighter = Highlighter(about or question.query, encoder)
         best = highlighter.best_sentences([choice.stored for choice in chosen])
         passages = [choice.stored.passage for choice in chosen]
         sentences = [passage.text[start:end] for passage, (start, end) in zip(passages, best, strict=True)]

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from smsearch.index.vectors import FLAT_LIMIT, ExactIndex, FaissIndex, LayeredIndex, VectorIndex
+from smsearch.index.vectors import ClusteredIndex, ExactIndex, FaissIndex, LayeredIndex, VectorIndex
 
 Vectors = NDArray[np.float32]
 DIM = 4
@@ -22,9 +22,14 @@ def flat(vectors: Vectors) -> VectorIndex:
     return index
 
 
-def float16(vectors: Vectors) -> VectorIndex:
-    index = FaissIndex.empty(vectors.shape[1], n_expected=FLAT_LIMIT + 1)
-    index.add(vectors)
+def clustered(vectors: Vectors) -> VectorIndex:
+    """Of which every cluster is visited."""
+    draw = np.random.default_rng(5)
+    sample = np.concatenate([vectors, 2 * draw.standard_normal((40, vectors.shape[1])).astype(np.float32)])
+    index = ClusteredIndex.train(sample, len(vectors), fetch=lambda rows: vectors[rows])
+    index.n_probes = index.n_clusters
+    if len(vectors):
+        index.add(vectors)
     return index
 
 
@@ -38,10 +43,10 @@ def layered_over_nothing(vectors: Vectors) -> VectorIndex:
 
 
 def layered_under_nothing(vectors: Vectors) -> VectorIndex:
-    return LayeredIndex(float16(vectors), ExactIndex(vectors[:0]))
+    return LayeredIndex(clustered(vectors), ExactIndex(vectors[:0]))
 
 
-BUILDERS = (ExactIndex, flat, float16, layered, layered_over_nothing, layered_under_nothing)
+BUILDERS = (ExactIndex, flat, clustered, layered, layered_over_nothing, layered_under_nothing)
 every_index = pytest.mark.parametrize("build", BUILDERS)
 Build = Callable[[Vectors], VectorIndex]
 

@@ -9,9 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from smsearch.index.postings import pack_words
 from smsearch.index.reader import IndexReader
 from smsearch.index.recorded_encoder import record_of
 from smsearch.index.store import EncodedPassage
+from smsearch.index.tokens import TokenLists, pack_tokens
+from smsearch.index.words import passage_keys, passage_words
 from smsearch.index.writer import IndexWriter, open_writer
 from smsearch.records import Document, Passage, Span
 from smsearch.text.passages import encoder_text
@@ -76,7 +79,8 @@ def _sort_out(
 def _encoded(title: str, passage: Passage) -> EncodedPassage:
     seen = encoder_text(title, passage)
     fingerprint = hashlib.blake2b(f"{passage.lang} {passage.kind} {seen}".encode(), digest_size=16).digest()
-    tokens = ENCODER.token_ids([passage.text])[0].astype("<i4")
-    sentences = np.array([(0, len(passage.text), len(tokens))], dtype="<i4")
+    (tokens,) = pack_tokens(TokenLists.from_lists(ENCODER.token_ids([passage.text])))
     vector = ENCODER.encode_passages([seen])[0].astype("<f2")
-    return EncodedPassage(passage, fingerprint, vector.tobytes(), sentences.tobytes(), tokens.tobytes())
+    words = passage_words(title, passage)
+    keys = tuple(passage_keys(passage, words))
+    return EncodedPassage(passage, fingerprint, vector.tobytes(), tokens, pack_words(words), keys)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -12,16 +13,18 @@ import pytest
 from smsearch.index.derived import (
     derived_faults,
     derived_generation,
-    encoded_passages,
+    later_passages,
     make_derived,
     open_derived,
+    recall_wanted,
     write_derived,
 )
 from smsearch.index.reader import IndexReader
 from smsearch.index.writer import IndexWriter, open_writer
+from tests.fakes import KEYWORDS
 from tests.index.building import cosines, new_writer, put
 
-FILES = ("vectors-000001.faiss", "tokens-000001.bin")
+FILES = ("vectors-000001.faiss", "tokens-000001.bin", "words-000001.bin")
 
 
 def make(folder: Path, *texts: str) -> Path:
@@ -36,14 +39,15 @@ def derived_files(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if path.suffix in {".faiss", ".bin"} or path.name[0] == ".")
 
 
-def answers(folder: Path) -> tuple[bool, dict[int, float], list[list[int]]]:
-    """Whether the derived files had to be made again, the cosines of a query, and the token lists."""
+def answers(folder: Path) -> tuple[bool, dict[int, float], list[list[int]], list[int]]:
+    """Whether the derived files had to be made again, the cosines of a query, the token lists, rows with a word."""
     reader = IndexReader(folder)
     try:
         with reader.snapshot():
             tokens = reader.token_lists(np.arange(len(reader.passage_ids)))
             lists = [tokens.ids[a:b].tolist() for a, b in zip(tokens.offsets, tokens.offsets[1:], strict=False)]
-            return reader.rebuilt, cosines(reader, "ape bee"), lists
+            _, rows = reader.lexical.search([["ape"], ["cat"]], 9)
+            return reader.rebuilt, cosines(reader, "ape bee"), lists, sorted(rows.tolist())
     finally:
         reader.close()
 
@@ -97,13 +101,13 @@ def test_damage_is_noticed_made_good_in_memory_and_written_again(
     folder = make(tmp_path, "ape bee", "ape", "cat")
     before = answers(folder)
     # (1, 1, 0) / sqrt 2 with itself, with (1, 0, 0), with (0, 0, 1)
-    assert before == (False, {1: 1.0, 2: 0.707, 3: 0.0}, [[0, 1], [0], [2]])
+    assert before == (False, {1: 1.0, 2: 0.707, 3: 0.0}, [[0, 1], [0], [2]], [0, 1, 2])
     damage(folder / name)
     assert answers(folder) == (True, *before[1:])
     with open_writer(folder) as writer:
         (fault,) = derived_faults(folder, writer.store)
         assert name in fault
-        assert open_derived(folder, writer.store) is None
+        assert open_derived(folder, writer.store, 6) is None
         assert writer.refresh_derived()
         assert derived_faults(folder, writer.store) == []
         assert not writer.refresh_derived()
@@ -116,12 +120,12 @@ def test_index_never_refreshed_says_so_and_answers_all_the_same(tmp_path: Path) 
         assert derived_generation(writer.store) == 0
         (fault,) = derived_faults(tmp_path, writer.store)
         assert "never written" in fault
-    assert answers(tmp_path) == (True, {1: 1.0}, [[0, 1]])
+    assert answers(tmp_path) == (True, {1: 1.0}, [[0, 1]], [0])
 
 
 def test_empty_index_is_written_and_opened(tmp_path: Path) -> None:
     make(tmp_path)
-    assert answers(tmp_path) == (False, {}, [])
+    assert answers(tmp_path) == (False, {}, [], [])
 
 
 def test_only_the_current_files_stay(tmp_path: Path) -> None:
@@ -131,7 +135,7 @@ def test_only_the_current_files_stay(tmp_path: Path) -> None:
     (tmp_path / "notes.bin").write_bytes(b"not ours")
     with open_writer(tmp_path) as writer:
         assert writer.refresh_derived(force=True)
-    assert derived_files(tmp_path) == ["notes.bin", "tokens-000002.bin", "vectors-000002.faiss"]
+    assert derived_files(tmp_path) == ["notes.bin", "tokens-000002.bin", "vectors-000002.faiss", "words-000002.bin"]
 
 
 def test_write_interrupted_before_it_was_recorded_leaves_the_old_state_usable(tmp_path: Path) -> None:
@@ -143,7 +147,7 @@ def test_write_interrupted_before_it_was_recorded_leaves_the_old_state_usable(tm
     with open_writer(tmp_path) as writer:
         assert writer.refresh_derived(force=True)
     assert answers(tmp_path) == before
-    assert derived_files(tmp_path) == ["tokens-000002.bin", "vectors-000002.faiss"]
+    assert derived_files(tmp_path) == ["tokens-000002.bin", "vectors-000002.faiss", "words-000002.bin"]
 
 
 def test_refresh_that_is_taken_back_leaves_the_old_files(tmp_path: Path) -> None:
@@ -162,7 +166,7 @@ def test_files_of_before_are_there_until_the_batch_is_kept(tmp_path: Path) -> No
         with writer.batch():
             writer.refresh_derived(force=True)
             assert set(FILES) < set(derived_files(tmp_path))
-        assert derived_files(tmp_path) == ["tokens-000002.bin", "vectors-000002.faiss"]
+        assert derived_files(tmp_path) == ["tokens-000002.bin", "vectors-000002.faiss", "words-000002.bin"]
 
 
 def test_writing_clears_the_changes_and_counts_the_generation(tmp_path: Path) -> None:
@@ -182,6 +186,43 @@ def test_derived_files_hold_representatives_only(tmp_path: Path) -> None:
         derived = make_derived(writer.store, 6)
         assert derived.passage_ids.tolist() == [1, 3]
         assert len(derived.vectors) == len(derived.tokens) == 2
-        vectors, tokens = encoded_passages(writer.store, np.array([3, 1]), 6)
+        vectors, tokens, words, langs = later_passages(writer.store, np.array([3, 1]), 6)
         assert vectors.tolist() == [[0, 0, 1, 0, 0, 0], [1, 0, 0, 0, 0, 0]]
-        assert tokens.ids.tolist() == [2, 0]
+        assert tokens.take(np.arange(2)).ids.tolist() == [2, 0]
+        assert words.lengths.tolist() == [1, 1]
+        assert langs == ["und"]
+
+
+def test_large_file_that_was_not_touched_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = make(tmp_path, "ape bee", "ape", "cat")
+    before = answers(folder)
+    monkeypatch.setattr("smsearch.index.derived._READ_EACH_TIME", 0)
+    with monkeypatch.context() as patched:
+        patched.setattr("smsearch.index.derived.file_sha256", lambda _path: pytest.fail("read again"))
+        assert answers(folder) == before
+    copy = Path(shutil.copytree(folder, tmp_path / "copy", ignore=shutil.ignore_patterns("copy")))
+    assert answers(copy) == before  # other files with the same bytes: read, and found sound
+    flip_last(folder / FILES[0])
+    assert answers(folder) == (True, *before[1:])
+
+
+def test_many_passages_stand_in_clusters_and_are_found_as_if_all_were_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = [" ".join(found) for found in product(KEYWORDS, repeat=3)]  # 216 passages
+    exact = answers(make(tmp_path / "exact", *texts))
+    monkeypatch.setattr("smsearch.index.derived.FLAT_LIMIT", 100)
+    folder = make(tmp_path / "clusters", *texts)
+    with open_writer(folder) as writer:
+        tuned = writer.tune(recall=1.0)
+        assert tuned is not None
+        assert (tuned.n_clusters, tuned.wanted, tuned.recall) == (16, 1.0, 1.0)
+        assert recall_wanted(writer.store) == 1.0
+    assert answers(folder) == exact
+    (folder / FILES[0]).unlink()
+    assert answers(folder) == (True, *exact[1:])
+
+
+def test_few_passages_need_no_tuning(tmp_path: Path) -> None:
+    with open_writer(make(tmp_path, "ape")) as writer:
+        assert writer.tune(recall=0.9) is None

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from smsearch.index.postings import pack_words
 from smsearch.index.reader import IndexReader
 from smsearch.index.verification import index_faults
 from smsearch.index.writer import IndexWriter, open_writer
-from smsearch.records import Filters
 from tests.fakes import KEYWORDS
 from tests.index.building import cosines, new_writer, put, texts_found
 
@@ -63,7 +63,8 @@ class Model:
 
 
 def words_found(reader: IndexReader, word: str) -> list[tuple[str, str]]:
-    _, ids = reader.lexical.search([[word]], 100, filters=Filters())
+    _, rows = reader.lexical.search([[word]], 100)
+    ids = reader.passage_ids[rows]
     stored = reader.store.read_passages(ids.tolist())
     return sorted((stored[i].doc_id, stored[i].passage.text) for i in ids.tolist())
 
@@ -207,8 +208,14 @@ def test_thousands_of_texts_from_one_template_take_linear_time(tmp_path: Path) -
 def test_words_folded_by_another_version_are_folded_again_on_opening(tmp_path: Path) -> None:
     with new_writer(tmp_path) as writer:
         put(writer, "a", "ape bee")
-        writer.store.connection.execute("INSERT INTO words (words) VALUES ('delete-all')")
+        writer.refresh_derived()
+        writer.store.connection.execute("UPDATE encodings SET words = ''")
+        writer.store.connection.execute("DELETE FROM repeats")
         writer.store.set_meta("words", "0 snowball 1.0")
     with open_writer(tmp_path) as writer:
         assert not writer.refresh_words()
-        assert writer.store.connection.execute("SELECT term FROM word_counts").fetchall() == [("ape",), ("bee",)]
+        packed = writer.store.connection.execute("SELECT words FROM encodings").fetchall()
+        assert packed == [(pack_words(["ape", "bee"]),)]
+        assert index_faults(writer)  # the derived files are to be written again
+        assert writer.refresh_derived()
+        assert index_faults(writer) == []

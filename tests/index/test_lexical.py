@@ -1,138 +1,152 @@
-"""BM25 by hand, its bound, and removal without a trace."""
+"""BM25 by hand, its bound, and the words of several layers as if they stood in one."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import closing
+from collections import Counter
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
+import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from smsearch.index.database import create_database, integrity_faults, open_database
 from smsearch.index.lexical import LexicalIndex
+from smsearch.index.postings import Postings, PostingsBuilder, pack_words, word_number
+from smsearch.index.reader import IndexReader
 from smsearch.records import Filters
 from tests.index.building import new_writer, put
 
-PASSAGES = {1: ["ape", "ape", "bee"], 2: ["ape"], 3: ["cat", "cat"]}
+PASSAGES = [["ape", "ape", "bee"], ["ape"], ["cat", "cat"]]
 WORDS = ("ape", "bee", "cat", "dog")
+TEXTS = st.lists(st.lists(st.sampled_from(WORDS), max_size=8), min_size=1, max_size=12)
 
 
-@pytest.fixture
-def lexical(tmp_path: Path) -> Iterator[LexicalIndex]:
-    create_database(tmp_path, {})
-    with closing(open_database(tmp_path, writable=True)) as connection:
-        yield LexicalIndex(connection)
-
-
-def fill(lexical: LexicalIndex) -> None:
-    for passage_id, words in PASSAGES.items():
-        lexical.add(passage_id, words)
+def index_of(*layers: list[list[str]], dead: tuple[int, ...] = ()) -> LexicalIndex:
+    alive = np.ones(sum(map(len, layers)), np.bool_)
+    alive[list(dead)] = False
+    return LexicalIndex([Postings.from_packed([pack_words(words) for words in layer]) for layer in layers], alive)
 
 
 def search(lexical: LexicalIndex, *words: list[str], k: int = 10) -> list[tuple[int, float]]:
-    scores, ids = lexical.search(words, k, filters=Filters())
-    return list(zip(ids.tolist(), scores.tolist(), strict=True))
+    scores, rows = lexical.search(words, k)
+    assert (scores.dtype, rows.dtype) == (np.float32, np.int64)
+    return list(zip(rows.tolist(), scores.tolist(), strict=True))
 
 
-def test_scores_are_bm25_worked_by_hand(lexical: LexicalIndex) -> None:
-    fill(lexical)
+def oracle(passages: list[list[str]], query: list[str]) -> dict[int, float]:
+    """BM25 of every passage that holds a word of the query, by the formula."""
+    n, average = len(passages), max(sum(map(len, passages)) / len(passages), 1.0)
+    scores: dict[int, float] = {}
+    for word in dict.fromkeys(query):
+        df = sum(word in words for words in passages)
+        idf = max(math.log((n - df + 0.5) / (df + 0.5)), 1e-6) if df else 0.0
+        for row, words in enumerate(passages):
+            if tf := Counter(words)[word]:
+                worth = idf * tf * 2.2 / (tf + 1.2 * (0.25 + 0.75 * len(words) / average))
+                scores[row] = scores.get(row, 0.0) + worth
+    return scores
+
+
+def test_scores_are_bm25_worked_by_hand() -> None:
+    lexical = index_of(PASSAGES)
     # 3 passages of 2 words on average; df 1: idf = ln(2.5 / 1.5) = 0.510826
     # bee: tf 1, length 3: 0.510826 * 2.2 / (1 + 1.2 * (0.25 + 0.75 * 3 / 2)) = 1.123816 / 2.65
-    assert search(lexical, ["bee"]) == [(1, pytest.approx(0.424082, abs=1e-6))]
+    assert search(lexical, ["bee"]) == [(0, pytest.approx(0.424082, abs=1e-6))]
     # cat: tf 2, length 2: 0.510826 * 4.4 / (2 + 1.2) = 2.247632 / 3.2
-    assert search(lexical, ["cat"]) == [(3, pytest.approx(0.702385, abs=1e-6))]
-    # ape: df 2 of 3, so FTS5 takes 1e-6 as idf; 2.2 / 1.75 and 4.4 / 3.65
-    expected = [(2, pytest.approx(1.257143e-6, rel=1e-5)), (1, pytest.approx(1.205479e-6, rel=1e-5))]
+    assert search(lexical, ["cat"]) == [(2, pytest.approx(0.702385, abs=1e-6))]
+    # ape: df 2 of 3, for which the formula would be negative: 1e-6; 2.2 / 1.75 and 4.4 / 3.65
+    expected = [(1, pytest.approx(1.257143e-6, rel=1e-5)), (0, pytest.approx(1.205479e-6, rel=1e-5))]
     assert search(lexical, ["ape"]) == expected
-    assert search(lexical, ["bee"], ["cat"], k=1) == [(3, pytest.approx(0.702385, abs=1e-6))]
+    assert search(lexical, ["bee"], ["cat"], k=1) == [(2, pytest.approx(0.702385, abs=1e-6))]
 
 
-def test_equal_scores_are_ordered_by_passage(lexical: LexicalIndex) -> None:
-    for passage_id in (7, 3, 5):
-        lexical.add(passage_id, ["ape"])
-    assert [found for found, _ in search(lexical, ["ape"], k=2)] == [3, 5]
+def test_equal_scores_are_ordered_by_row() -> None:
+    lexical = index_of([["ape"], ["bee"], ["ape"], ["bee"], ["ape"]])
+    assert [found for found, _ in search(lexical, ["ape"], k=2)] == [0, 2]
 
 
-def test_forms_of_a_word_are_alternatives(lexical: LexicalIndex) -> None:
-    fill(lexical)
-    assert [found for found, _ in search(lexical, ["bee", "cat", "bee"])] == [3, 1]
+def test_forms_of_a_word_are_alternatives() -> None:
+    assert [found for found, _ in search(index_of(PASSAGES), ["bee", "cat", "bee"])] == [2, 0]
 
 
 @pytest.mark.parametrize("words", [[], [[]], [["unknown"]]])
-def test_words_that_occur_nowhere_find_nothing(lexical: LexicalIndex, words: list[list[str]]) -> None:
-    fill(lexical)
-    scores, ids = lexical.search(words, 5, filters=Filters())
-    assert scores.shape == ids.shape == (0,)
+def test_words_that_occur_nowhere_find_nothing(words: list[list[str]]) -> None:
+    assert search(index_of(PASSAGES), *words) == []
+    assert search(index_of([]), *words) == []
 
 
-@pytest.mark.parametrize("word", ["and", "or", "not", "near", "folded", "东京", "ฉัน", "👨\u200d👩", "får", "הרצל"])
-def test_operators_and_words_of_any_script_are_plain_words(lexical: LexicalIndex, word: str) -> None:
-    fill(lexical)
-    lexical.add(9, [word])
-    assert [found for found, _ in search(lexical, [word])] == [9]
+@pytest.mark.parametrize("word", ["and", "or", "not", "near", "东京", "ฉัน", "👨\u200d👩", "får", "הרצל", "\ud800"])
+def test_operators_and_words_of_any_script_are_plain_words(word: str) -> None:
+    assert [found for found, _ in search(index_of([*PASSAGES, [word]]), [word])] == [3]
 
 
-def test_removal_leaves_no_trace(lexical: LexicalIndex) -> None:
-    fill(lexical)
-    before = [search(lexical, [word]) for word in WORDS]
-    lexical.add(4, ["ape", "dog", "bee"])
-    assert [found for found, _ in search(lexical, ["dog"])] == [4]
-    lexical.remove(4, ["ape", "dog", "bee"])
-    assert [search(lexical, [word]) for word in WORDS] == before
-    assert lexical.upper_bound([["dog"]], 3) == lexical.upper_bound([["never"]], 3)
-    assert integrity_faults(lexical._connection) == []
-
-
-def test_cleared_index_finds_nothing_and_can_be_filled_again(lexical: LexicalIndex) -> None:
-    fill(lexical)
-    lexical.clear()
-    assert search(lexical, ["ape"], ["bee"]) == []
-    fill(lexical)
-    assert [found for found, _ in search(lexical, ["bee"])] == [1]
-
-
-def test_passage_without_words_is_kept_and_never_found(lexical: LexicalIndex) -> None:
-    fill(lexical)
-    lexical.add(4, [])
-    assert {found for found, _ in search(lexical, *([word] for word in WORDS))} == {1, 2, 3}
-    lexical.remove(4, [])
-    assert integrity_faults(lexical._connection) == []
-
-
-def test_bound_is_the_sum_over_the_words_of_their_rarest_forms(lexical: LexicalIndex) -> None:
-    fill(lexical)
+def test_bound_is_the_sum_over_the_words_of_their_rarest_forms() -> None:
+    lexical = index_of(PASSAGES)
     rare = 2.2 * math.log(2.5 / 1.5)
-    assert lexical.upper_bound([["bee"]], 3) == pytest.approx(rare)
-    assert lexical.upper_bound([["ape", "bee"]], 3) == pytest.approx(rare)
-    assert lexical.upper_bound([["bee"], ["cat"]], 3) == pytest.approx(2 * rare)
-    assert lexical.upper_bound([["ape"]], 3) == pytest.approx(2.2e-6)
-    assert lexical.upper_bound([["nowhere"]], 3) == pytest.approx(rare)
-    assert lexical.upper_bound([], 3) == 0
+    assert lexical.upper_bound([["bee"]]) == pytest.approx(rare)
+    assert lexical.upper_bound([["ape", "bee"]]) == pytest.approx(rare)
+    assert lexical.upper_bound([["bee"], ["cat"]]) == pytest.approx(2 * rare)
+    assert lexical.upper_bound([["ape"]]) == pytest.approx(2.2e-6)
+    assert lexical.upper_bound([["nowhere"]]) == pytest.approx(rare)
+    assert lexical.upper_bound([]) == 0
 
 
-@settings(max_examples=40, deadline=None)
-@given(
-    st.lists(st.lists(st.sampled_from(WORDS), min_size=1, max_size=8), min_size=1, max_size=8),
-    st.lists(st.sampled_from(WORDS), min_size=1, max_size=4),
-)
-def test_bound_is_never_exceeded(passages: list[list[str]], query: list[str]) -> None:
-    with TemporaryDirectory() as folder:
-        create_database(Path(folder), {})
-        with closing(open_database(Path(folder), writable=True)) as connection:
-            lexical = LexicalIndex(connection)
-            with connection:
-                for passage_id, words in enumerate(passages):
-                    lexical.add(passage_id, words)
-            words_of_query = [[word] for word in query]
-            scores, ids = lexical.search(words_of_query, len(passages), filters=Filters())
-            bound = lexical.upper_bound(words_of_query, len(passages))
-    assert set(ids.tolist()) == {i for i, words in enumerate(passages) if set(words) & set(query)}
-    assert all(0 < score <= bound for score in scores.tolist())
-    assert scores.tolist() == sorted(scores.tolist(), reverse=True)
+@given(TEXTS, st.lists(st.sampled_from(WORDS), min_size=1, max_size=4), st.integers(0, 12), st.data())
+def test_any_layers_give_the_scores_of_the_formula(
+    passages: list[list[str]], query: list[str], cut: int, data: st.DataObject
+) -> None:
+    dead = tuple(data.draw(st.sets(st.integers(0, len(passages) - 1), max_size=3)))
+    lexical = index_of(passages[:cut], passages[cut:], dead=dead)
+    numbers = [row for row in range(len(passages)) if row not in dead]
+    expected = oracle([passages[row] for row in numbers], query) if numbers else {}
+    ranked = sorted(((numbers[i], score) for i, score in expected.items()), key=lambda pair: (-pair[1], pair[0]))
+    found = search(lexical, *([word] for word in query), k=len(passages))
+    assert dict(found) == {row: pytest.approx(score, rel=1e-4) for row, score in ranked}
+    assert [score for _, score in found] == sorted((score for _, score in found), reverse=True)
+    bound = lexical.upper_bound([[word] for word in dict.fromkeys(query)])
+    assert all(0 < score <= bound * (1 + 1e-6) for _, score in found)
+    for k in (1, 2, 3):  # however few are wanted, no score changes and none is missed
+        assert search(lexical, *([word] for word in query), k=k) == found[:k]
+
+
+@given(st.integers(0, 10_000))
+def test_common_words_count_only_where_they_can_matter_and_change_nothing(seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    words = [f"w{i}" for i in range(30)]
+    weights = 1 / np.arange(1, 31)
+    passages = [list(draw.choice(words, 12, p=weights / weights.sum())) for _ in range(300)]
+    query = list(draw.choice(words, 5))
+    lexical = index_of(passages[:200], passages[200:])
+    admitted = draw.random(300) < 0.7
+    everything = search(lexical, *([word] for word in query), k=300)
+    assert search(lexical, *([word] for word in query), k=5) == everything[:5]
+    scores, rows = lexical.search([[word] for word in query], 5, admitted=admitted)
+    inside = [pair for pair in everything if admitted[pair[0]]]
+    assert list(zip(rows.tolist(), scores.tolist(), strict=True)) == inside[:5]
+
+
+def test_counts_and_lengths_end_where_their_numbers_do() -> None:
+    postings = Postings.from_packed([pack_words(["ape"] * 300), pack_words([]), pack_words(["bee", "ape"])])
+    assert postings.lengths.tolist() == [255, 0, 2]
+    rows, counts = postings.of(word_number("ape"))
+    assert (rows.tolist(), counts.tolist()) == ([0, 2], [255, 1])
+    assert postings.of(word_number("cat"))[0].tolist() == []
+
+
+def test_more_rows_than_can_be_numbered_are_refused() -> None:
+    builder = PostingsBuilder()
+    builder._n = (1 << 24) - 1
+    with pytest.raises(OverflowError, match="more than 16777216 passages"):
+        builder.add([b"", b""])
+
+
+@given(TEXTS)
+def test_a_file_of_postings_gives_them_back(passages: list[list[str]]) -> None:
+    postings = Postings.from_packed([pack_words(words) for words in passages])
+    data = np.frombuffer(b"".join(each.tobytes() for each in postings.buffers()), np.uint8)
+    for before, after in zip(postings.buffers(), Postings.from_buffer(data).buffers(), strict=True):
+        assert (before.dtype, before.tolist()) == (after.dtype, after.tolist())
 
 
 def test_filters_admit_a_representative_for_any_it_stands_for(tmp_path: Path) -> None:
@@ -140,7 +154,11 @@ def test_filters_admit_a_representative_for_any_it_stands_for(tmp_path: Path) ->
         put(writer, "a", "ape bee", source="x")
         put(writer, "b", "ape bee", source="y")
         put(writer, "c", "ape cat", source="z")
-        (a,), (c,) = writer.store.passage_ids("a"), writer.store.passage_ids("c")
-        lexical = LexicalIndex(writer.store.connection)
-        found = {name: lexical.search([["ape"]], 9, filters=Filters(sources=(name,)))[1].tolist() for name in "xyzw"}
-    assert found == {"x": [a], "y": [a], "z": [c], "w": []}
+    reader = IndexReader(tmp_path)
+    with reader.snapshot():
+        found = {}
+        for name in "xyzw":
+            _, rows = reader.lexical.search([["ape"]], 9, admitted=reader.admitted(Filters(sources=(name,))))
+            found[name] = reader.passage_ids[rows].tolist()
+        assert found == {"x": [1], "y": [1], "z": [3], "w": []}
+    reader.close()

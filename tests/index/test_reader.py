@@ -50,7 +50,7 @@ def test_changes_since_the_derived_files_are_layered_over_them(tmp_path: Path) -
             tokens = reader.token_lists(np.array([1, 2]))
             assert (tokens.offsets.tolist(), tokens.ids.tolist()) == ([0, 1, 3], [1, 0, 2])
             assert reader.token_lists(np.array([], dtype=np.int64)).offsets.tolist() == [0]
-            assert reader.vector_kind == "Flat"
+            assert reader.compares_all
         reader.close()
 
 
@@ -101,7 +101,7 @@ def test_reader_needs_a_snapshot_and_an_index(tmp_path: Path) -> None:
     new_writer(tmp_path).close()
     reader = IndexReader(tmp_path)
     with pytest.raises(RuntimeError, match="within a snapshot"):
-        _ = reader.vector_kind
+        _ = reader.compares_all
     reader.close()
 
 

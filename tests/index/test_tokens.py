@@ -6,9 +6,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsearch.index.tokens import TokenLists
+from smsearch.index.tokens import PackedTokens, TokenLists, pack_tokens
 
-LISTS = st.lists(st.lists(st.integers(0, 9), max_size=6), max_size=8)
+IDS = st.integers(0, 9) | st.integers(0, 2**31 - 1) | st.sampled_from([65534, 65535, 65536, 131070, 131071])
+LISTS = st.lists(st.lists(IDS, max_size=6), max_size=8)
 
 
 def packed(lists: list[list[int]]) -> TokenLists:
@@ -34,13 +35,22 @@ def test_no_lists_are_no_rows() -> None:
     tokens = packed([])
     assert len(tokens) == 0
     assert tokens.ids.dtype == np.int32
-    assert len(tokens.take(np.array([], dtype=np.int64))) == 0
+    stored = PackedTokens.from_bytes(pack_tokens(tokens))
+    assert len(stored) == len(stored.take(np.array([], dtype=np.int64))) == 0
+
+
+def test_ids_are_stored_as_steps_and_far_ones_in_several() -> None:
+    assert pack_tokens(packed([[5, 7], [], [65535, 65536]])) == [
+        np.array([5, 2], "<u2").tobytes(),
+        b"",
+        np.array([65535, 0, 1], "<u2").tobytes(),
+    ]
 
 
 @given(LISTS, st.data())
 def test_take_is_the_loop_over_the_rows(lists: list[list[int]], data: st.DataObject) -> None:
     rows = data.draw(st.lists(st.integers(0, len(lists) - 1), max_size=10)) if lists else []
-    taken = packed(lists).take(np.array(rows, dtype=np.int64))
+    taken = PackedTokens.from_bytes(pack_tokens(packed(lists))).take(np.array(rows, dtype=np.int64))
     assert unpacked(taken) == [distinct(lists)[row] for row in rows]
 
 

@@ -39,8 +39,13 @@ def half(*values: float) -> bytes:
         ('UPDATE passages SET "end" = ? WHERE passage_id = 5', 4, "there are 1 passages beyond the end of their docu"),
         ("UPDATE passages SET representative = ? WHERE passage_id = 5", 2, "there are 1 passages represented by one"),
         ("UPDATE passages SET representative = ? WHERE passage_id = 5", 99, "there are 1 passages represented by one"),
-        ("INSERT INTO words (words, rowid, folded) VALUES ('delete', 5, ?)", "cat", "there are 1 representatives wit"),
-        ("INSERT INTO words (rowid, folded) VALUES (2, ?)", "ape", "there are 1 words of passages that are no repre"),
+        ("DELETE FROM repeats WHERE passage_id = ?", 5, "there are 1 representatives without a key"),
+        (
+            "UPDATE encodings SET words = ? WHERE passage_id = 1",
+            b"1234",
+            "there are 1 passages whose words are cut off",
+        ),
+        ("UPDATE encodings SET tokens = ? WHERE passage_id = 1", b"1", "there are 1 passages whose tokens are cut off"),
         ("UPDATE encodings SET vector = ? WHERE passage_id = 1", b"x", "the vector of passage 1 has 1 bytes, not 12"),
         (
             "UPDATE encodings SET vector = ? WHERE passage_id = 1",

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from smsearch.errors import IndexLockedError, IndexStateError, NotFoundError
+from smsearch.index.postings import pack_words
 from smsearch.index.recorded_encoder import EncoderRecord
 from smsearch.index.writer import IndexWriter, open_writer
 from tests.index.building import new_writer, put
@@ -61,7 +62,7 @@ def test_batch_is_kept_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
         put(writer, "c", "cat")
     with open_writer(tmp_path) as writer:
         assert writer.store.document_ids() == ["c"]
-        assert writer.store.count("words") == 1
+        assert writer.store.count("encodings") == 1
 
 
 def test_removing_an_unknown_document_is_said_to_do_nothing(tmp_path: Path) -> None:
@@ -96,8 +97,8 @@ def test_other_title_is_another_passage(tmp_path: Path) -> None:
         put(writer, "a", "ape", title="Bee")
         put(writer, "a", "ape", title="Cat")
         assert writer.store.passage_ids("a") == [2]
-        words = writer.store.connection.execute("SELECT term FROM word_counts").fetchall()
-        assert words == [("ape",), ("cat",)]
+        packed = writer.store.connection.execute("SELECT words FROM encodings").fetchall()
+        assert packed == [(pack_words(["ape", "cat"]),)]
 
 
 def test_starting_again_keeps_documents_and_forgets_passages(tmp_path: Path) -> None:
@@ -106,6 +107,6 @@ def test_starting_again_keeps_documents_and_forgets_passages(tmp_path: Path) -> 
         other = EncoderRecord("other", 3, "f", {"x": 1})
         with writer.batch():
             writer.start_again(other)
-        counts = {name: writer.store.count(name) for name in ("documents", "passages", "encodings", "words", "repeats")}
-        assert counts == {"documents": 1, "passages": 0, "encodings": 0, "words": 0, "repeats": 0}
+        counts = {name: writer.store.count(name) for name in ("documents", "passages", "encodings", "repeats")}
+        assert counts == {"documents": 1, "passages": 0, "encodings": 0, "repeats": 0}
         assert writer.encoder == other

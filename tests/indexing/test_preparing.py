@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from smsearch.index.tokens import PackedTokens
 from smsearch.indexing.preparing import CutOptions, Preparer, document_fingerprint, passage_fingerprint
 from smsearch.records import Document, Passage
 from tests.fakes import KeywordEncoder
@@ -70,7 +71,7 @@ def test_a_title_too_long_for_the_encoder_is_left_out_of_what_it_sees() -> None:
     assert np.frombuffer(long.vector, "<f2").tolist() == [0, 0, 1, 0, 0, 0]
 
 
-def test_tokens_are_stored_by_sentence() -> None:
+def test_distinct_tokens_of_all_sentences_are_stored() -> None:
     passage = Passage(5, 20, "cat dog. fox. ?", sentences=((0, 8), (9, 13), (14, 15)))
 
     class Words(KeywordEncoder):
@@ -78,9 +79,7 @@ def test_tokens_are_stored_by_sentence() -> None:
             return super().token_ids([text.replace(".", "") for text in texts])
 
     (encoded,) = Preparer(Words(), CutOptions()).encode([""], [passage])
-    triples = np.frombuffer(encoded.sentences, "<i4").reshape(-1, 3).tolist()
-    assert triples == [[0, 8, 2], [9, 13, 1], [14, 15, 0]]
-    assert np.frombuffer(encoded.tokens, "<i4").tolist() == [2, 3, 5]
+    assert PackedTokens.from_bytes([encoded.tokens]).take(np.arange(1)).ids.tolist() == [2, 3, 5]
 
 
 def test_no_passages_are_encoded_to_none() -> None:

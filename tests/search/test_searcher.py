@@ -23,8 +23,7 @@ QUESTION = "why say no to social media"
 @pytest.fixture
 def shallow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every index counts as too large to score every passage."""
-    monkeypatch.setattr(candidates, "EXHAUSTIVE", 2)
-    monkeypatch.setattr(searcher, "EXHAUSTIVE", 2)
+    monkeypatch.setattr(candidates, "_EXHAUSTIVE", 2)
     monkeypatch.setattr(searcher, "_DEPTH", 3)
 
 

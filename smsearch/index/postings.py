@@ -1,0 +1,132 @@
+"""Which passages hold which words: inverted lists over folded words, as arrays.
+
+A word is known by 32 bits of its CRC, so that no dictionary of strings has to be kept: of a million distinct words
+one in four thousand shares its number with another, whose passages then count as its own.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+_MOST_COUNTED: Final = 255  # of one word in one passage
+_MOST_WORDS: Final = 0xFFFF  # of one passage
+_ROW_BITS: Final = 24
+_HEADER: Final = 3
+
+
+@lru_cache(maxsize=1 << 16)
+def word_number(word: str) -> int:
+    """The number a folded word is known by, 32 bits."""
+    return zlib.crc32(word.encode(errors="surrogatepass"))
+
+
+def pack_words(words: Sequence[str]) -> bytes:
+    """The folded words of a passage: their distinct numbers, ascending, 4 bytes each, then how often each stands."""
+    counts = Counter(map(word_number, words))
+    numbers = sorted(counts)
+    often = bytes(min(counts[number], _MOST_COUNTED) for number in numbers)
+    return np.array(numbers, "<u4").tobytes() + often
+
+
+@dataclass(frozen=True, slots=True)
+class Postings:
+    """Inverted lists of some rows, numbered from 0.
+
+    Attributes:
+        numbers: `(n_words,)` uint32, ascending; the words.
+        offsets: `(n_words + 1,)` int64; where the list of each word begins and ends.
+        rows: `(n_postings,)` uint32, ascending within a list.
+        counts: `(n_postings,)` uint8; how often the word stands in the row.
+        lengths: `(n_rows,)` uint16; words of each row.
+    """
+
+    numbers: NDArray[np.uint32]
+    offsets: NDArray[np.int64]
+    rows: NDArray[np.uint32]
+    counts: NDArray[np.uint8]
+    lengths: NDArray[np.uint16]
+
+    @classmethod
+    def from_packed(cls, packed: Sequence[bytes]) -> Postings:
+        """The inverted lists of passages whose words were packed one by one."""
+        builder = PostingsBuilder()
+        builder.add(packed)
+        return builder.finish()
+
+    @classmethod
+    def from_buffer(cls, data: NDArray[np.uint8]) -> Postings:
+        """View the bytes of `buffers`, laid end to end."""
+        n_words, n_postings, n_rows = data[: 8 * _HEADER].view(np.int64).tolist()
+        kinds = (np.int64, n_words + 1), (np.uint32, n_words), (np.uint32, n_postings), (np.uint16, n_rows)
+        at, views = 8 * _HEADER, list[NDArray[Any]]()
+        for kind, n in (*kinds, (np.uint8, n_postings)):
+            size = np.dtype(kind).itemsize * n
+            views.append(data[at : at + size].view(kind))
+            at += size
+        offsets, numbers, rows, lengths, counts = views
+        return cls(numbers, offsets, rows, counts, lengths)
+
+    def buffers(self) -> Iterator[NDArray[Any]]:
+        """What a file of them holds, in order."""
+        yield np.array([len(self.numbers), len(self.rows), len(self.lengths)], np.int64)
+        yield from (self.offsets, self.numbers, self.rows, self.lengths, self.counts)
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def of(self, number: int) -> tuple[NDArray[np.uint32], NDArray[np.uint8]]:
+        """Rows that hold a word, ascending, and how often."""
+        place = int(np.searchsorted(self.numbers, np.uint32(number)))
+        if place == len(self.numbers) or self.numbers[place] != number:
+            return self.rows[:0], self.counts[:0]
+        span = slice(*self.offsets[place : place + 2].tolist())
+        return self.rows[span], self.counts[span]
+
+
+class PostingsBuilder:
+    """Gathers the words of passages, row after row, and turns them over at the end."""
+
+    def __init__(self) -> None:
+        self._packed: list[NDArray[np.uint64]] = []
+        self._lengths: list[NDArray[np.uint16]] = []
+        self._n = 0
+
+    def add(self, packed: Sequence[bytes]) -> None:
+        """Append rows, each as `pack_words` gave it.
+
+        Raises:
+            OverflowError: If there are more than 16,777,216 rows.
+        """
+        if self._n + len(packed) > 1 << _ROW_BITS:
+            raise OverflowError(f"more than {1 << _ROW_BITS} passages in one index")
+        sizes = np.array([len(each) for each in packed], np.int64) // 5
+        data = np.frombuffer(b"".join(packed), np.uint8)
+        is_number = np.repeat(np.tile([True, False], len(packed)), np.stack([4 * sizes, sizes], 1).ravel())
+        numbers, counts = data[is_number].view("<u4").astype(np.uint64), data[~is_number]
+        rows = np.repeat(np.arange(self._n, self._n + len(packed), dtype=np.uint64), sizes)
+        self._packed.append(numbers << np.uint64(32) | rows << np.uint64(8) | counts)
+        sums = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
+        ends = np.cumsum(sizes)
+        self._lengths.append(np.minimum(sums[ends] - sums[ends - sizes], _MOST_WORDS).astype(np.uint16))
+        self._n += len(packed)
+
+    def finish(self) -> Postings:
+        """The inverted lists; the builder is empty afterwards."""
+        packed = np.concatenate(self._packed) if self._packed else np.empty(0, np.uint64)
+        lengths = np.concatenate(self._lengths) if self._lengths else np.empty(0, np.uint16)
+        self._packed, self._lengths = [], []
+        packed.sort()
+        numbers = (packed >> np.uint64(32)).astype(np.uint32)
+        is_first = np.ones(len(numbers), np.bool_)
+        is_first[1:] = numbers[1:] != numbers[:-1]
+        offsets = np.append(np.flatnonzero(is_first), len(numbers))
+        rows = (packed >> np.uint64(8)).astype(np.uint32) & np.uint32((1 << _ROW_BITS) - 1)
+        return Postings(numbers[offsets[:-1]], offsets, rows, packed.astype(np.uint8), lengths)
