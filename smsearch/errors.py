@@ -7,6 +7,7 @@
     │   └── NotFoundError     no such document, passage or index
     ├── EncoderError          a model cannot be loaded or does not fit the index
     ├── MissingExtraError     an optional library is not installed
+    ├── WorkerError           a process that prepares passages ended before its work was done
     └── IndexStateError       the index on disk cannot be used as it is
         ├── IndexDamagedError its contents contradict themselves
         ├── IndexLockedError  another process is writing to it
@@ -43,6 +44,10 @@ class EncoderError(SmsearchError):
 
 class MissingExtraError(SmsearchError, ImportError):
     """An optional library is not installed; the message names the extra to install."""
+
+
+class WorkerError(SmsearchError):
+    """A process that prepares passages ended before its work was done."""
 
 
 class IndexStateError(SmsearchError):

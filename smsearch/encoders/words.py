@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 
     from smsearch.encoders.vocabulary import Vocabulary
 
-_MOST_WORDS: Final = 200_000  # remembered: some 30 MB
-_MOST_IDS: Final = 2_000_000
+_MOST_WORDS: Final = 400_000  # remembered: some 60 MB
+_MOST_IDS: Final = 4_000_000
 _PLANE: Final = 0x10000
 
 
@@ -72,8 +73,7 @@ class WordCutter:
     def _cut(self, texts: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         words = [self._words(text) for text in texts]
         n_words = np.fromiter(map(len, words), np.int64, len(words))
-        number_of = self._numbers.__getitem__
-        numbers = np.fromiter((n for each in words for n in map(number_of, each)), np.int64, int(n_words.sum()))
+        numbers = np.fromiter(map(self._numbers.__getitem__, chain.from_iterable(words)), np.int64, int(n_words.sum()))
         self._learn()
         lengths = self._lengths[numbers]
         ids = self._ids[ranges(self._starts[numbers], lengths)]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from smsearch.records import Passage
 from smsearch.text.passages import encoder_text
-from smsearch.text.repeats import exact_key, near_keys, shingles
+from smsearch.text.repeats import exact_key, near_keys
 from smsearch.text.words import fold_words
 
 
@@ -17,4 +17,4 @@ def passage_words(title: str, passage: Passage) -> list[str]:
 
 def passage_keys(passage: Passage, words: Sequence[str]) -> list[int]:
     """The key of a passage's exact text, then those of its words, near which its near-duplicates lie."""
-    return [exact_key(passage.text), *near_keys([shingles(words)])[0]]
+    return [exact_key(passage.text), *near_keys(words)]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from smsearch.index.postings import pack_words
 from smsearch.index.store import EncodedPassage
 from smsearch.index.tokens import TokenLists, pack_tokens
 from smsearch.index.words import passage_keys, passage_words
-from smsearch.records import UNKNOWN_LANG, Document, Passage
+from smsearch.records import UNKNOWN_LANG, Document, Passage, Span
 from smsearch.text.boilerplate import recurring_in
 from smsearch.text.passages import Cut, PassageLimits, encoder_text, split_passages
 
@@ -99,6 +100,38 @@ def _encoded(title: str, passage: Passage, vector: bytes, tokens: bytes) -> Enco
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Documents to prepare together.
+
+    Attributes:
+        documents: The documents.
+        standing: For each, numbers of its stored passages by the fingerprint of what the encoder saw.
+        recurring: Folded lines that recur across their source.
+    """
+
+    documents: Sequence[Document]
+    standing: Sequence[Mapping[bytes, Sequence[int]]]
+    recurring: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A document ready to be stored.
+
+    Attributes:
+        new: Passages that do not stand in the index yet.
+        kept: Numbers of passages that do, and their new places.
+        left_out: The stretches no passage holds.
+        lang: The language it is shown with.
+    """
+
+    new: tuple[EncodedPassage, ...]
+    kept: tuple[tuple[int, Passage], ...]
+    left_out: tuple[Span, ...]
+    lang: str
+
+
 class Preparer:
     """Cuts and encodes one batch of documents; each sentence is divided into tokens once."""
 
@@ -106,6 +139,24 @@ class Preparer:
         self._encoder = encoder
         self._options = options
         self._tokens: dict[str, NDArray[np.int32]] = {}
+
+    def prepare(self, batch: Batch) -> list[Prepared]:
+        """All that is stored of some documents.
+
+        Raises:
+            EncoderError: If the encoder reads too few tokens to cut for.
+        """
+        cuts = self.cut(batch.documents, recurring=batch.recurring)
+        divided = [
+            _divide(document.title, cut.passages, standing)
+            for document, cut, standing in zip(batch.documents, cuts, batch.standing, strict=True)
+        ]
+        titles = [d.title for d, (new, _) in zip(batch.documents, divided, strict=True) for _ in new]
+        encoded = iter(self.encode(titles, [passage for new, _ in divided for passage in new]))
+        return [
+            Prepared(tuple(islice(encoded, len(new))), tuple(kept), cut.left_out, main_lang(document, cut.passages))
+            for document, cut, (new, kept) in zip(batch.documents, cuts, divided, strict=True)
+        ]
 
     def cut(self, documents: Sequence[Document], *, recurring: frozenset[str]) -> list[Cut]:
         """Cut documents so that no passage is longer than the encoder reads.
@@ -155,3 +206,18 @@ class Preparer:
         if self._encoder.max_tokens is None:
             return [True] * len(texts)
         return [bool(n <= self._encoder.max_tokens) for n in self._encoder.count_tokens(texts)]
+
+
+def _divide(
+    title: str, passages: Sequence[Passage], standing: Mapping[bytes, Sequence[int]]
+) -> tuple[list[Passage], list[tuple[int, Passage]]]:
+    """The passages to encode, and those that stand in the index already, each with its number."""
+    left = {fingerprint: list(numbers) for fingerprint, numbers in standing.items()}
+    new, kept = [], []
+    for passage in passages:
+        same = left.get(passage_fingerprint(title, passage)) if left else None
+        if same:
+            kept.append((same.pop(0), passage))
+        else:
+            new.append(passage)
+    return new, kept

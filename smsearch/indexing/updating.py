@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import chain, count, islice
 from pathlib import Path
 
 from smsearch.encoders.protocol import Encoder
+from smsearch.encoders.static import StaticEncoder
 from smsearch.errors import ShrinkError, SourceError
 from smsearch.index.recorded_encoder import check_encoder
 from smsearch.index.writer import IndexWriter
-from smsearch.indexing.preparing import CutOptions, Preparer, document_fingerprint, main_lang, passage_fingerprint
-from smsearch.records import BuildReport, Document, Passage, Source, Unread
+from smsearch.indexing.preparing import Batch, CutOptions, Prepared, Preparer, document_fingerprint
+from smsearch.indexing.workers import Workers, job_count
+from smsearch.records import BuildReport, Document, Source, Unread
 from smsearch.sources import read_source
 from smsearch.text.boilerplate import recurring_lines
 
 Progress = Callable[[int], None]
 
-_BATCH_CHARACTERS = 1_000_000
-_BATCH_DOCUMENTS = 1_000
+_BATCH_CHARACTERS = 500_000
+_BATCH_DOCUMENTS = 500
+_BATCHES_ALONE = 3  # before it pays to start workers, which takes a second
 _SLOW_BATCH_DOCUMENTS = 50  # of a transformer, which takes seconds for them
 _SAMPLE_DOCUMENTS = 1_000
 _MOST_VANISHING = 0.5
@@ -38,6 +42,19 @@ class _Tally:
     failed: list[Unread] = field(default_factory=list)
     vanished: list[str] = field(default_factory=list)
     kept: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending(Batch):
+    """A batch with what is written beside it.
+
+    Attributes:
+        fingerprints: Of each document, and of how it is cut.
+        n_unchanged: Documents of this stretch that are stored as they are.
+    """
+
+    fingerprints: Sequence[str] = ()
+    n_unchanged: int = 0
 
 
 class Updater:
@@ -109,7 +126,7 @@ class Updater:
         begin = time.perf_counter()
         for batch in _batches(map(_storable, documents), self._encoder):
             last = {document.doc_id: document for document in batch}
-            self._write(list(last.values()), source_id=None, recurring=frozenset())
+            self._store([self._pending(list(last.values()), frozenset())], None)
         self._writer.refresh_derived()
         return self._report(removed=0, begin=begin)
 
@@ -126,11 +143,12 @@ class Updater:
         for source_id, of_source in by_source.items():
             sample = of_source[:_SAMPLE_DOCUMENTS] if source_id is not None else []
             recurring = recurring_lines(document.text for document in sample)
-            for batch in _batches(of_source, self._encoder):
-                pending = [(document, self._fingerprint(document, recurring)) for document in batch]
-                self._tally.changed += len(pending)
-                self._write_changed(pending, source_id=source_id, recurring=recurring)
-                self._progress(len(pending))
+            self._tally.changed += len(of_source)
+            batches = (
+                _Pending(batch, [{}] * len(batch), recurring, [self._fingerprint(each, recurring) for each in batch])
+                for batch in _batches(of_source, self._encoder)
+            )
+            self._store(batches, source_id)
         return self._report(removed=0, begin=begin)
 
     def _index_source(self, source: Source) -> None:
@@ -141,8 +159,8 @@ class Updater:
         documents = self._documents(source, source_id, seen)
         sample = list(islice(documents, _SAMPLE_DOCUMENTS))
         recurring = recurring_lines(document.text for document in sample)
-        for batch in _batches(chain(sample, documents), self._encoder):
-            self._write(batch, source_id=source_id, recurring=recurring)
+        batches = _batches(chain(sample, documents), self._encoder)
+        self._store((self._pending(batch, recurring) for batch in batches), source_id)
         if source.path == "-":  # what came in before cannot be looked for again
             return
         missing = [doc_id for doc_id in self._writer.store.document_ids(source_id) if doc_id not in seen]
@@ -185,45 +203,55 @@ class Updater:
             if candidate not in seen and self._writer.store.find_document(candidate) is None:
                 return
 
-    def _write(self, documents: Sequence[Document], *, source_id: int | None, recurring: frozenset[str]) -> None:
-        """Store those of the documents that are not stored as they are."""
-        pending = []
+    def _pending(self, documents: Sequence[Document], recurring: frozenset[str]) -> _Pending:
+        """Those of the documents that are not stored as they are."""
+        changed: list[tuple[Document, Mapping[bytes, Sequence[int]], str]] = []
         for document in documents:
             fingerprint = self._fingerprint(document, recurring)
             stored = self._writer.store.find_document(document.doc_id)
             if stored and stored.fingerprint == fingerprint:
-                self._tally.unchanged += 1
-            else:
-                pending.append((document, fingerprint))
-                self._tally.added += stored is None
-                self._tally.changed += stored is not None
-        if pending:
-            self._write_changed(pending, source_id=source_id, recurring=recurring)
-        self._progress(len(documents))
+                continue
+            changed.append((document, self._writer.store.passages_of(stored.key) if stored else {}, fingerprint))
+            self._tally.added += stored is None
+            self._tally.changed += stored is not None
+        n_unchanged = len(documents) - len(changed)
+        self._tally.unchanged += n_unchanged
+        pending, standing, fingerprints = zip(*changed, strict=True) if changed else ((), (), ())
+        return _Pending(pending, standing, recurring, fingerprints, n_unchanged)
 
-    def _write_changed(
-        self, pending: Sequence[tuple[Document, str]], *, source_id: int | None, recurring: frozenset[str]
-    ) -> None:
-        documents = [document for document, _ in pending]
-        preparer = Preparer(self._encoder, self._options)
-        cuts = preparer.cut(documents, recurring=recurring)
-        sorted_out = [
-            sort_out(self._writer, document, cut.passages) for document, cut in zip(documents, cuts, strict=True)
-        ]
-        titles = [d.title for d, (new, _) in zip(documents, sorted_out, strict=True) for _ in new]
-        encoded = iter(preparer.encode(titles, [p for new, _ in sorted_out for p in new]))
+    def _store(self, batches: Iterable[_Pending], source_id: int | None) -> None:
+        """Prepare batch after batch, and write each when it is ready."""
+        with closing(self._prepared(iter(batches))) as prepared_batches:
+            for pending, prepared in prepared_batches:
+                if prepared:
+                    self._write(pending, prepared, source_id)
+                self._progress(len(pending.documents) + pending.n_unchanged)
+
+    def _prepared(self, batches: Iterator[_Pending]) -> Generator[tuple[_Pending, list[Prepared]], None, None]:
+        """The batches in order; the first ones are prepared here, and if there are many, the others by workers."""
+        jobs = job_count() if isinstance(self._encoder, StaticEncoder) else 1
+        alone = islice(batches, _BATCHES_ALONE) if jobs > 1 else batches
+        for pending in alone:
+            yield pending, Preparer(self._encoder, self._options).prepare(pending) if pending.documents else []
+        following = next(batches, None)
+        if following is None:
+            return
+        with Workers(jobs, self._encoder, self._options) as workers:
+            yield from workers.prepare(chain([following], batches))
+
+    def _write(self, pending: _Pending, prepared: Sequence[Prepared], source_id: int | None) -> None:
         with self._writer.batch():
-            for (document, fingerprint), cut, (new, kept) in zip(pending, cuts, sorted_out, strict=True):
+            for document, fingerprint, each in zip(pending.documents, pending.fingerprints, prepared, strict=True):
                 self._writer.replace_document(
                     document,
-                    [next(encoded) for _ in new],
-                    kept,
+                    each.new,
+                    each.kept,
                     fingerprint=fingerprint,
                     source_id=source_id,
-                    left_out=cut.left_out,
-                    lang=main_lang(document, cut.passages),
+                    left_out=each.left_out,
+                    lang=each.lang,
                 )
-        self._tally.encoded += len(titles)
+        self._tally.encoded += sum(len(each.new) for each in prepared)
 
     def _fingerprint(self, document: Document, recurring: frozenset[str]) -> str:
         return document_fingerprint(document, encoder=self._encoder, options=self._options, recurring=recurring)
@@ -249,22 +277,6 @@ def _read_or_say(source: Source) -> Iterator[Document | Unread]:
         yield from read_source(source)
     except SourceError as error:
         yield Unread(source.name, str(error))
-
-
-def sort_out(
-    writer: IndexWriter, document: Document, passages: Sequence[Passage]
-) -> tuple[list[Passage], list[tuple[int, Passage]]]:
-    """Divide a document's passages into those to encode and those that stand in the index already."""
-    stored = writer.store.find_document(document.doc_id)
-    standing = writer.store.passages_of(stored.key) if stored else {}
-    new, kept = [], []
-    for passage in passages:
-        same = standing.get(passage_fingerprint(document.title, passage))
-        if same:
-            kept.append((same.pop(0), passage))
-        else:
-            new.append(passage)
-    return new, kept
 
 
 def _batches(documents: Iterable[Document], encoder: Encoder) -> Iterator[list[Document]]:

@@ -91,22 +91,21 @@ def exact_key(text: str) -> int:
     return int.from_bytes(digest, "big", signed=True)
 
 
-def near_keys(shingle_sets: Sequence[Shingles]) -> list[list[int]]:
-    """Keys under which near-duplicates meet; 64 bits, signed, different for each band.
+def near_keys(words: Sequence[str]) -> list[int]:
+    """Keys under which near-duplicates of a text meet; 64 bits, signed, different for each band.
 
-    Texts of fewer than 8 words have none: a word more or less makes them another text. Texts with
+    Texts of fewer than 7 different pairs of words have none: a word more or less makes them another text. Texts with
     different numbers never meet.
     """
-    return [_near_keys(found) if len(found) >= _FEWEST_WORDS - 1 else [] for found in shingle_sets]
-
-
-def _near_keys(found: Shingles) -> list[int]:
+    found = shingles(words)
+    if len(found) < _FEWEST_WORDS - 1:
+        return []
     from rensa import RMinHash
 
     sketch = RMinHash(num_perm=N_BANDS * N_ROWS, seed=_SEED)  # its batch call starts threads, which cost more
-    sketch.update(sorted(found))
+    sketch.update(list(found))
     digest = sketch.digest()
-    numbers = " ".join(sorted(_numbers(word for pair in found for word in pair.split()))).encode()
+    numbers = " ".join(sorted(_numbers(words))).encode()
     return [_band_key(band, digest[band * N_ROWS : (band + 1) * N_ROWS], numbers) for band in range(N_BANDS)]
 
 

@@ -1,0 +1,117 @@
+"""What several processes prepare is what one prepares, and a worker that dies says so."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from smsearch.encoders import load_encoder
+from smsearch.errors import EncoderError, WorkerError
+from smsearch.index.writer import open_writer
+from smsearch.indexing import updating, workers
+from smsearch.indexing.preparing import Batch, CutOptions, Preparer
+from smsearch.indexing.workers import Workers, job_count, read_frame, write_frame
+from smsearch.records import Document, Section
+
+BUILTIN = load_encoder("builtin")
+SEEDS = Path(__file__).parents[2] / "seeds"
+DOCUMENTS = [
+    *(Document(path.name, path.read_text(encoding="utf-8"), title="Ærø") for path in sorted(SEEDS.glob("*.txt"))),
+    Document(
+        "sections", "First.\n\nA comment here.", sections=(Section(0, 6), Section(8, 23, "comment", "Åsa", "2010"))
+    ),
+    Document("empty", " "),
+    Document("zh", "社交媒体会让人上瘾。"),
+]
+
+
+def test_workers_prepare_what_one_process_prepares() -> None:
+    options = CutOptions(target_tokens=40)
+    first = Batch(DOCUMENTS, [{}] * len(DOCUMENTS), frozenset({"till toppen"}))
+    alone = Preparer(BUILTIN, options).prepare(first)
+    standing = [{passage.fingerprint: [7 + i] for i, passage in enumerate(each.new[1:])} for each in alone]
+    second = Batch(DOCUMENTS, standing)
+    batches = [first, Batch([], []), second, *(Batch([each], [{}]) for each in DOCUMENTS)]
+    expected = [Preparer(BUILTIN, options).prepare(batch) if batch.documents else [] for batch in batches]
+    assert any(each.kept for each in expected[2])
+    with Workers(2, BUILTIN, options) as several:
+        found = list(several.prepare(iter(batches)))
+    assert [batch for batch, _ in found] == batches
+    assert [prepared for _, prepared in found] == expected
+
+
+def test_a_build_by_workers_leaves_the_same_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import smsearch
+
+    posts = tmp_path / "posts"
+    posts.mkdir()
+    for i in range(30):
+        (posts / f"{i:02}.txt").write_text(f"{DOCUMENTS[i % 5].text}\n\nPost number {i}.", encoding="utf-8")
+    monkeypatch.setattr(updating, "_BATCH_DOCUMENTS", 4)
+    contents = []
+    for jobs in ("1", "3"):
+        monkeypatch.setenv("SMSEARCH_JOBS", jobs)
+        with smsearch.build_index(posts, tmp_path / jobs) as index:
+            assert index.report is not None
+            assert (index.report.added, index.verify()) == (30, [])
+        with open_writer(tmp_path / jobs) as writer:
+            rows = writer.store.connection.execute(
+                "SELECT * FROM encodings JOIN passages USING (passage_id)"
+            ).fetchall()
+            repeats = writer.store.connection.execute("SELECT * FROM repeats").fetchall()
+        contents.append((rows, repeats))
+    assert contents[0] == contents[1]
+
+
+def test_a_worker_that_dies_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "_START", "import sys; sys.stdin.buffer.read(1); sys.exit(3)")
+    with Workers(1, BUILTIN, CutOptions()) as several, pytest.raises(WorkerError, match="ended with status 3"):
+        list(several.prepare([Batch(DOCUMENTS, [{}] * len(DOCUMENTS))] * 50))
+
+
+def test_an_encoder_that_changed_on_the_disk_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "asdict", lambda _options: {"target_tokens": 1, "keep_boilerplate": False})
+    changed = load_encoder("builtin")
+    monkeypatch.setattr(type(changed), "fingerprint", "another")
+    with Workers(1, changed, CutOptions()) as several, pytest.raises(EncoderError, match="has changed on the disk"):
+        list(several.prepare([Batch(DOCUMENTS[:1], [{}])]))
+
+
+def test_workers_end_with_their_caller() -> None:
+    with Workers(2, BUILTIN, CutOptions()) as several:
+        processes = [worker._process for worker in several._workers]
+        assert [process.poll() for process in processes] == [None, None]
+    assert all(process.poll() is not None for process in processes)
+
+
+def test_a_script_without_a_main_guard_builds_with_workers(tmp_path: Path) -> None:
+    lines = "".join(f'{{"text": "Number {i} of many short posts about cats."}}\n' for i in range(2100))
+    (tmp_path / "rows.jsonl").write_text(lines, encoding="utf-8")
+    script = tmp_path / "script.py"
+    script.write_text("import smsearch\nprint(len(smsearch.build_index('rows.jsonl', 'index')))\n", encoding="utf-8")
+    done = subprocess.run([sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "2100\n", "")
+
+
+def test_the_number_of_processes_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SMSEARCH_JOBS", "3")
+    assert job_count() == 3
+    monkeypatch.setenv("SMSEARCH_JOBS", "none")
+    with pytest.raises(EncoderError, match="SMSEARCH_JOBS is 'none'; set it to a number"):
+        job_count()
+    monkeypatch.delenv("SMSEARCH_JOBS")
+    monkeypatch.setattr(workers.sys, "executable", "")
+    assert job_count() == 1
+
+
+@pytest.mark.parametrize("cut", [0, 3, 12, 20, 40])
+def test_a_frame_cut_off_is_the_end(cut: int) -> None:
+    file = io.BytesIO()
+    write_frame(file, {"a": ["ø", None]}, b"\0\xff")
+    whole = file.getvalue()
+    assert read_frame(io.BytesIO(whole)) == ({"a": ["ø", None]}, b"\0\xff")
+    assert read_frame(io.BytesIO(whole[:cut] if cut < len(whole) else whole[:-1])) is None
