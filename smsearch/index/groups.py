@@ -52,8 +52,8 @@ class Groups:
         connection.execute("DELETE FROM repeats")
         for stored in self._store.iter_passages():
             words = passage_words(stored.title, stored.passage)
-            packed = (pack_words(words), stored.passage_id)
-            connection.execute("UPDATE encodings SET words = ? WHERE passage_id = ?", packed)
+            (packed,) = pack_words([words])
+            connection.execute("UPDATE encodings SET words = ? WHERE passage_id = ?", (packed, stored.passage_id))
             if self._store.representative_of(stored.passage_id) is None:
                 self._meet(stored.passage_id, passage_keys(stored.passage, words))
 

@@ -7,10 +7,10 @@ one in four thousand shares its number with another, whose passages then count a
 from __future__ import annotations
 
 import zlib
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain, pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -28,12 +28,16 @@ def word_number(word: str) -> int:
     return zlib.crc32(word.encode(errors="surrogatepass"))
 
 
-def pack_words(words: Sequence[str]) -> bytes:
-    """The folded words of a passage: their distinct numbers, ascending, 4 bytes each, then how often each stands."""
-    counts = Counter(map(word_number, words))
-    numbers = sorted(counts)
-    often = bytes(min(counts[number], _MOST_COUNTED) for number in numbers)
-    return np.array(numbers, "<u4").tobytes() + often
+def pack_words(passages: Sequence[Sequence[str]]) -> list[bytes]:
+    """The folded words of each passage: their distinct numbers, ascending, 4 bytes each, then how often each stands."""
+    sizes = np.fromiter(map(len, passages), np.int64, len(passages))
+    all_words = map(word_number, chain.from_iterable(passages))
+    words = np.fromiter(all_words, np.uint64, int(sizes.sum()))
+    owners = np.repeat(np.arange(len(passages), dtype=np.uint64), sizes)
+    found, often = np.unique(owners << np.uint64(32) | words, return_counts=True)
+    numbers, counts = found.astype("<u4").tobytes(), np.minimum(often, _MOST_COUNTED).astype(np.uint8).tobytes()
+    ends = np.searchsorted(found, np.arange(len(passages) + 1, dtype=np.uint64) << np.uint64(32)).tolist()
+    return [numbers[4 * start : 4 * end] + counts[start:end] for start, end in pairwise(ends)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,9 +35,12 @@ class TokenLists:
     @classmethod
     def from_lists(cls, lists: Iterable[NDArray[np.int32]]) -> TokenLists:
         """Put lists side by side, each made distinct and ascending."""
-        distinct = [np.unique(found) for found in lists]
-        ids = np.concatenate(distinct) if distinct else np.empty(0, np.int32)
-        return cls(_offsets([len(found) for found in distinct]), ids.astype(np.int32, copy=False))
+        given = list(lists)
+        owners = np.repeat(np.arange(len(given)), [len(found) for found in given])
+        ids = np.concatenate([np.empty(0, np.int32), *given])
+        distinct = np.unique(owners << 32 | ids)
+        offsets = np.searchsorted(distinct, np.arange(len(given) + 1) << 32)
+        return cls(offsets.astype(np.int64), (distinct & 0xFFFFFFFF).astype(np.int32))
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

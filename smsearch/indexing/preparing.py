@@ -88,18 +88,6 @@ def main_lang(document: Document, passages: Sequence[Passage]) -> str:
     return max(lengths, key=lambda lang: (lengths[lang], lang), default=UNKNOWN_LANG)
 
 
-def _encoded(title: str, passage: Passage, vector: bytes, tokens: bytes) -> EncodedPassage:
-    words = passage_words(title, passage)
-    return EncodedPassage(
-        passage,
-        passage_fingerprint(title, passage),
-        vector,
-        tokens,
-        pack_words(words),
-        tuple(passage_keys(passage, words)),
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Documents to prepare together.
@@ -178,10 +166,11 @@ class Preparer:
         seen = [t if fits else p.text for t, fits, p in zip(texts, self._fits(texts), passages, strict=True)]
         vectors = self._encoder.encode_passages(seen).astype("<f2")
         tokens = pack_tokens(TokenLists.from_lists(self._tokens_of(passages)))
-        return [
-            _encoded(title, passage, vector.tobytes(), packed)
-            for title, passage, vector, packed in zip(titles, passages, vectors, tokens, strict=True)
-        ]
+        words = [passage_words(title, passage) for title, passage in zip(titles, passages, strict=True)]
+        fingerprints = map(passage_fingerprint, titles, passages)
+        rows = [vector.tobytes() for vector in vectors]
+        keys = [tuple(passage_keys(passage, found)) for passage, found in zip(passages, words, strict=True)]
+        return list(map(EncodedPassage, passages, fingerprints, rows, tokens, pack_words(words), keys))
 
     def _tokens_of(self, passages: Sequence[Passage]) -> list[NDArray[np.int32]]:
         """Token ids of each passage, sentence by sentence; none where the encoder has no token vectors."""

@@ -83,4 +83,4 @@ def _encoded(title: str, passage: Passage) -> EncodedPassage:
     vector = ENCODER.encode_passages([seen])[0].astype("<f2")
     words = passage_words(title, passage)
     keys = tuple(passage_keys(passage, words))
-    return EncodedPassage(passage, fingerprint, vector.tobytes(), tokens, pack_words(words), keys)
+    return EncodedPassage(passage, fingerprint, vector.tobytes(), tokens, *pack_words([words]), keys)

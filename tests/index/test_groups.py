@@ -215,7 +215,7 @@ def test_words_folded_by_another_version_are_folded_again_on_opening(tmp_path: P
     with open_writer(tmp_path) as writer:
         assert not writer.refresh_words()
         packed = writer.store.connection.execute("SELECT words FROM encodings").fetchall()
-        assert packed == [(pack_words(["ape", "bee"]),)]
+        assert packed == [tuple(pack_words([["ape", "bee"]]))]
         assert index_faults(writer)  # the derived files are to be written again
         assert writer.refresh_derived()
         assert index_faults(writer) == []

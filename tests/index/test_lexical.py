@@ -25,7 +25,7 @@ TEXTS = st.lists(st.lists(st.sampled_from(WORDS), max_size=8), min_size=1, max_s
 def index_of(*layers: list[list[str]], dead: tuple[int, ...] = ()) -> LexicalIndex:
     alive = np.ones(sum(map(len, layers)), np.bool_)
     alive[list(dead)] = False
-    return LexicalIndex([Postings.from_packed([pack_words(words) for words in layer]) for layer in layers], alive)
+    return LexicalIndex([Postings.from_packed(pack_words(layer)) for layer in layers], alive)
 
 
 def search(lexical: LexicalIndex, *words: list[str], k: int = 10) -> list[tuple[int, float]]:
@@ -127,7 +127,7 @@ def test_common_words_count_only_where_they_can_matter_and_change_nothing(seed: 
 
 
 def test_counts_and_lengths_end_where_their_numbers_do() -> None:
-    postings = Postings.from_packed([pack_words(["ape"] * 300), pack_words([]), pack_words(["bee", "ape"])])
+    postings = Postings.from_packed(pack_words([["ape"] * 300, [], ["bee", "ape"]]))
     assert postings.lengths.tolist() == [255, 0, 2]
     rows, counts = postings.of(word_number("ape"))
     assert (rows.tolist(), counts.tolist()) == ([0, 2], [255, 1])
@@ -143,7 +143,7 @@ def test_more_rows_than_can_be_numbered_are_refused() -> None:
 
 @given(TEXTS)
 def test_a_file_of_postings_gives_them_back(passages: list[list[str]]) -> None:
-    postings = Postings.from_packed([pack_words(words) for words in passages])
+    postings = Postings.from_packed(pack_words(passages))
     data = np.frombuffer(b"".join(each.tobytes() for each in postings.buffers()), np.uint8)
     for before, after in zip(postings.buffers(), Postings.from_buffer(data).buffers(), strict=True):
         assert (before.dtype, before.tolist()) == (after.dtype, after.tolist())

@@ -98,7 +98,7 @@ def test_other_title_is_another_passage(tmp_path: Path) -> None:
         put(writer, "a", "ape", title="Cat")
         assert writer.store.passage_ids("a") == [2]
         packed = writer.store.connection.execute("SELECT words FROM encodings").fetchall()
-        assert packed == [(pack_words(["ape", "cat"]),)]
+        assert packed == [tuple(pack_words([["ape", "cat"]]))]
 
 
 def test_starting_again_keeps_documents_and_forgets_passages(tmp_path: Path) -> None:
