@@ -1,7 +1,8 @@
 PYTHON ?= python
 EVAL ?= eval
+TEXTS ?= texts
 
-.PHONY: install test lint format types check bench clean
+.PHONY: install test lint format types check bench bench-full pages clean
 
 install:  ## the one way in
 	$(PYTHON) -m pip install -c constraints.txt -e '.[dev]'
@@ -23,14 +24,21 @@ types:
 
 check: lint types test
 
-bench:  ## every table in benchmarks/; EVAL names the folder of evaluation sets
+bench:  ## speed and scale beside the peers, under half an hour; TEXTS names the folder of parallel text
+	$(PYTHON) benchmarks/run.py --texts $(TEXTS)
+	$(PYTHON) benchmarks/report.py
+
+bench-full:  ## the same with a million passages
+	$(PYTHON) benchmarks/run.py --texts $(TEXTS) --full
+	$(PYTHON) benchmarks/report.py
+
+pages:  ## quality, model and languages; EVAL names the folder of evaluation sets
 	$(PYTHON) benchmarks/cold.py --write
 	$(PYTHON) benchmarks/encoding.py --eval $(EVAL) --write
 	$(PYTHON) benchmarks/fusion.py --eval $(EVAL) --write
 	$(PYTHON) benchmarks/model.py --eval $(EVAL) --write
 	$(PYTHON) benchmarks/quality.py --eval $(EVAL) --write
 	$(PYTHON) benchmarks/languages.py --eval $(EVAL) --write
-	$(PYTHON) benchmarks/scale.py --eval $(EVAL) --write
 
 clean:
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,10 +1,12 @@
-"""Build rate, memory, disk and the cost of one more post at a given number of passages.
+"""Building, changing and asking an index of any size; prints one line of JSON.
 
-    python benchmarks/scale.py --eval PATH [--passages 100000] [--write]
+    python benchmarks/scale.py --passages FILE [--n 100000] [--index FOLDER] [--queries 200]
 
-The corpus is made of Tatoeba sentences of one language each, joined at random (seeded) to about 60 words
-and a few XQuAD paragraphs, one passage a document, as one JSON Lines file. Every command is a process of
-its own, `smsearch` as a user runs it; memory is the peak of that process.
+FILE is what `benchmarks/passages.py` wrote; its first n documents are indexed, as a user would do it, with
+`smsearch index`. An index that stands already in FOLDER is asked and not built. Every command is a process of its
+own. Warm queries run in this process on one thread: sentences of 4 to 12 words out of passages from all over the
+corpus, each asked once before the clock runs. "vectors" and "exact" are the vector search alone, as inside a search;
+the others are whole searches with their hits.
 """
 
 from __future__ import annotations
@@ -12,118 +14,156 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import random
-import resource
-import subprocess
-import sys
+import shutil
 import tempfile
 import time
-from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
-from datasets import XQUAD_LANGS, xquad_documents
+import numpy as np
+from measuring import own_megabytes, private_megabytes, run, say, smsearch, times
 
-OUT = Path(__file__).with_name("scale.md")
-WORDS = 60
-LANGS = ("swe", "dan", "nob", "deu", "fra", "spa", "ita", "nld", "pol", "rus", "fin", "ces", "tur", "ell", "heb", "hun")
+import smsearch as library
+from smsearch.index.reader import IndexReader
+from smsearch.records import Filters
 
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One command: seconds, peak memory in MB, and what it printed."""
-
-    seconds: float
-    megabytes: float
-    output: str
+K = 10
 
 
-def write_corpus(root: Path, path: Path, n: int) -> None:
-    """Write n documents of one passage each."""
-    draw = random.Random(7)  # noqa: S311  a corpus, not a secret
-    sentences = {
-        lang: [line.split("\t")[1] for line in (root / "tatoeba" / f"{lang}.tsv").read_text("utf-8").splitlines()]
-        for lang in LANGS
+def write_part(passages: Path, n: int, out: Path) -> int:
+    """Write the first n documents; returns the bytes of their texts."""
+    n_bytes = 0
+    with passages.open(encoding="utf-8") as source, out.open("w", encoding="utf-8") as file:
+        for line in islice(source, n):
+            file.write(line)
+            n_bytes += len(json.loads(line)["text"].encode())
+    return n_bytes
+
+
+def queries_of(corpus: Path, n: int) -> list[str]:
+    """Sentences of 4 to 12 words, drawn from passages all over the corpus."""
+    draw = random.Random(29)  # noqa: S311  a sample, not a secret
+    lines = corpus.read_bytes().splitlines()
+    found: list[str] = []
+    while len(found) < n:
+        sentences = json.loads(draw.choice(lines))["text"].replace("? ", ". ").split(". ")
+        one = draw.choice(sentences).strip()
+        if 4 <= one.count(" ") + 1 <= 12:
+            found.append(one)
+    return found
+
+
+def build(corpus: Path, index: Path, n_text_bytes: int) -> dict[str, Any]:
+    """Build an index, add one post to it, and ask it, each in a process of its own."""
+    built = run(smsearch("index", str(corpus), "--index", str(index)))
+    files = sizes(index)
+    n_passages = json.loads(run(smsearch("status", "--json", "--index", str(index))).output)["n_passages"]
+    with tempfile.TemporaryDirectory() as name:
+        post = Path(name) / "one.txt"
+        post.write_text("Ett nytt inlägg om sociala medier och varför man ibland bör säga nej.", encoding="utf-8")
+        added = run(smsearch("index", str(post), "--index", str(index)))
+        asked = run(smsearch("ask", "why say no to social media", "--index", str(index), "--json"))
+    rewritten = sum(size for name, size in sizes(index).items() if name not in files)
+    return {
+        "build_s": round(built.seconds, 2),
+        "build_mb": round(built.megabytes),
+        "disk_bytes": sum(files.values()),
+        "text_bytes": n_text_bytes,
+        "disk_per_passage": round((sum(files.values()) - n_text_bytes) / n_passages),
+        "files": files,
+        "add_one_s": round(added.seconds, 3),
+        "ask_after_s": round(asked.seconds, 3),
+        "rewritten_bytes": rewritten,
     }
-    whole = [document.text for lang in XQUAD_LANGS for document in xquad_documents(root, lang)]
-    with path.open("w", encoding="utf-8") as file:
-        for i in range(n):
-            text = whole[i // 50 % len(whole)] if i % 50 == 0 else _joined(sentences[draw.choice(LANGS)], draw)
-            file.write(json.dumps({"id": f"d{i:07d}", "text": text}, ensure_ascii=False) + "\n")
 
 
-def _joined(sentences: list[str], draw: random.Random) -> str:
-    parts: list[str] = []
-    while sum(part.count(" ") + 1 for part in parts) < WORDS:
-        parts.append(draw.choice(sentences))
-    return " ".join(parts)
+def sizes(index: Path) -> dict[str, int]:
+    """Bytes of each file of an index."""
+    return {path.name: path.stat().st_size for path in index.iterdir() if path.stat().st_size}
 
 
-def run(*arguments: str) -> Run:
-    """Run one smsearch command and take its time and peak memory."""
-    before = time.perf_counter()
-    process = subprocess.Popen([sys.executable, "-m", "smsearch", *arguments], stdout=subprocess.PIPE, text=True)
-    output = process.stdout.read() if process.stdout else ""
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - before
-    if status:
-        raise SystemExit(f"smsearch {' '.join(arguments)} ended with status {status}")
-    return Run(seconds, usage.ru_maxrss / 1000, output)
+def ask(index: Path, queries: list[str]) -> dict[str, Any]:
+    """Times of cold and warm queries, recall by language, memory."""
+    cold = [run(smsearch("ask", query, "--index", str(index), "--json")) for query in queries[:5]]
+    found: dict[str, Any] = {"cold_s": round(sorted(each.seconds for each in cold)[2], 3)}
+    with library.open_index(index) as opened:
+        for query in queries:
+            opened.search(query, K)
+        for mode in ("hybrid", "dense", "lexical"):
+            found[f"{mode}_ms"] = times(lambda query, mode=mode: opened.search(query, K, mode=mode), queries)
+        for name, filters in {"lang_sv": {"langs": ["sv"]}, "rare": {"where": {"shelf": "rare"}}}.items():
+            first = time.perf_counter()
+            n_hits = len(opened.search(queries[0], 20, **filters))
+            found[f"filter_{name}_first_s"] = round(time.perf_counter() - first, 3)
+            found[f"filter_{name}_hits_of_20"] = n_hits
+            found[f"filter_{name}_ms"] = times(lambda query, only=filters: opened.search(query, K, **only), queries)
+        found["kind"] = opened.status().vector_index
+        found["resident_mb"] = round(own_megabytes(os.getpid()))
+        found["private_mb"] = round(private_megabytes())
+        encoder = opened.encoder
+    reader = IndexReader(index)
+    with reader.snapshot():
+        found |= measure_vectors(reader, encoder.encode_queries(queries))
+    reader.close()
+    return found
+
+
+def measure_vectors(reader: IndexReader, vectors: np.ndarray) -> dict[str, Any]:
+    """The vector search alone: time, recall against the exact one over all and inside filters, many at once."""
+    found: dict[str, Any] = {}
+    few = vectors[:40]
+    exact: dict[str, list[np.ndarray]] = {}
+    for name, filters in {
+        "all": Filters(),
+        "lang_sv": Filters(langs=("sv",)),
+        "rare": Filters(where=(("shelf", "rare"),)),
+    }.items():
+        admitted = reader.admitted(filters)
+        got = [reader.vectors.search(one[None], K, admitted=admitted)[1][0] for one in vectors]
+        exact[name] = [reader.vectors.search(one[None], K, admitted=admitted, exact=True)[1][0] for one in few]
+        found[f"recall_{name}"] = round(
+            float(np.mean([np.isin(a, b).mean() for a, b in zip(exact[name], got, strict=False)])), 4
+        )
+        found[f"vectors_{name}_ms"] = times(
+            lambda one, on=admitted: reader.vectors.search(one[None], K, admitted=on), vectors
+        )
+    everything = reader.alive
+    found["exact_ms"] = times(lambda one: reader.vectors.search(one[None], K, admitted=everything, exact=True), few)
+    found["stream_ms"] = stream_times(len(reader) * vectors.shape[1] * (2 if reader.compares_all else 1))
+    many = np.concatenate([vectors] * (1000 // len(vectors) + 1))[:1000]
+    begin = time.perf_counter()
+    reader.vectors.search(many, K, admitted=everything)
+    found["batch_1000_per_s"] = round(1000 / (time.perf_counter() - begin))
+    found["one_by_one_per_s"] = round(1000 / found["vectors_all_ms"]["p50"])
+    return found
+
+
+def stream_times(n_bytes: int) -> dict[str, float]:
+    """Milliseconds to read so many bytes of memory once, on one thread."""
+    block = np.ones(max(n_bytes // 8, 1), np.int64)
+    return times(lambda _: block.sum(), range(5)) | {"bytes": n_bytes}
 
 
 def main() -> None:
-    """Measure, print, and write the table if asked."""
+    """Build if need be, ask, and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--eval", type=Path, required=True, help="folder of the evaluation sets")
-    parser.add_argument("--passages", type=int, default=100_000)
-    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--passages", type=Path, required=True, help="file that benchmarks/passages.py wrote")
+    parser.add_argument("--n", type=int, default=100_000)
+    parser.add_argument("--index", type=Path, help="folder of the index; kept")
+    parser.add_argument("--queries", type=int, default=200)
     options = parser.parse_args()
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with tempfile.TemporaryDirectory() as name:
-        lines = measure(Path(name), options.eval, options.passages)
-    text = "\n".join(lines) + "\n"
-    print(text)
-    if options.write:
-        OUT.write_text(text, encoding="utf-8")
-
-
-def measure(folder: Path, root: Path, n: int) -> list[str]:
-    """The table, line by line."""
-    corpus, index, post = folder / "corpus.jsonl", folder / "index", folder / "one.txt"
-    write_corpus(root, corpus, n)
-    post.write_text("Ett nytt inlägg om sociala medier och varför man ibland bör säga nej.", encoding="utf-8")
-    built = run("index", str(corpus), "--index", str(index))
-    status = json.loads(run("status", "--json", "--index", str(index)).output)
-    sizes = {path.name: path.stat().st_size for path in index.iterdir()}
-    added = run("index", str(post), "--index", str(index))
-    after = {path.name: path.stat().st_size for path in index.iterdir()}
-    rewritten = sum(size for name, size in after.items() if name not in sizes)
-    unchanged = run("update", "--index", str(index))
-    asked = [run("ask", "why say no to social media", "--index", str(index), "--json") for _ in range(5)]
-    seconds = sorted(each.seconds for each in asked)[2]
-    found = json.loads(asked[0].output)[0]["doc_id"]
-    n_passages = status["n_passages"]
-    derived = sum(size for name, size in sizes.items() if ".sqlite" not in name)
-    return [
-        f"# {n_passages:,} passages",
-        "",
-        f"`python benchmarks/scale.py --eval PATH --passages {n} --write`, {platform.machine()}, "
-        f"{os.cpu_count()} cores, Python {platform.python_version()}.",
-        "",
-        "| what | figure |",
-        "|---|--:|",
-        f"| `smsearch index`, from text to finished index | {built.seconds:.1f} s |",
-        f"| the same | {n_passages / built.seconds:,.0f} passages/s |",
-        f"| its peak memory | {built.megabytes:,.0f} MB |",
-        f"| on disk, text included | {sum(sizes.values()) / n_passages:,.0f} bytes/passage |",
-        f"| of which the text itself | {corpus.stat().st_size / n_passages:,.0f} bytes/passage |",
-        f"| of which derived files | {derived / n_passages:,.0f} bytes/passage |",
-        f"| `smsearch index one.txt` into it | {added.seconds:.2f} s, {added.megabytes:,.0f} MB |",
-        f"| derived bytes written by that | {rewritten:,} |",
-        f"| `smsearch update`, nothing changed | {unchanged.seconds:.1f} s |",
-        f"| `smsearch ask`, cold process, median of 5 | {seconds:.2f} s, {asked[0].megabytes:,.0f} MB |",
-        f"| first hit of `why say no to social media` | `{found}` |",
-    ]
+        corpus, index = Path(name) / "corpus.jsonl", options.index or Path(name) / "index"
+        n_bytes = write_part(options.passages, options.n, corpus)
+        result: dict[str, Any] = {"n": options.n}
+        if not (index / "index.sqlite").exists():
+            result |= build(corpus, index, n_bytes)
+        result |= ask(index, queries_of(corpus, options.queries))
+        say(result)
+        if options.index is None:
+            shutil.rmtree(index)
 
 
 if __name__ == "__main__":

@@ -608,6 +608,38 @@ def test_damaged_derived_files_change_no_answer_and_are_repaired(index: Index, p
         assert repaired.search(QUESTION, 10) == before
 
 
+# -- large indexes ----------------------------------------------------------------------------
+
+
+def test_an_index_in_clusters_can_be_tuned_and_searched_exactly(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert index.tune(0.9).vector_index == "SQfp16, every vector compared"  # a small one needs no tuning
+    every = index.search(QUESTION, 12, mode="dense")
+    monkeypatch.setattr("smsearch.index.derived.FLAT_LIMIT", 10)
+    monkeypatch.setattr("smsearch.search.candidates._EXHAUSTIVE_STORED", 10)
+    with index._writing() as writer:
+        writer.refresh_derived(force=True)
+    status = index.tune(1)
+    assert status.vector_index.startswith("IVF16,SQ8, ")
+    assert "recall@10 1.000 (wanted 1)" in status.vector_index
+    exact = index.search(QUESTION, 12, mode="dense", exact=True)
+    assert [(hit.passage_id, round(hit.score, 5)) for hit in exact] == [
+        (hit.passage_id, round(hit.score, 5)) for hit in every
+    ]
+    low = index.tune(0.1)
+    assert "IVF16,SQ8, 1 clusters visited" in low.vector_index
+    assert index.search(QUESTION, 12, mode="dense", exact=True) == exact
+    assert len(index.search(QUESTION, 12)) == 12
+    index.add([Document("note", "The lighthouse keeper counts the ships.")])
+    assert index.search("lighthouse keeper", 1)[0].doc_id == "note"
+    assert index.verify() == []
+
+
+@pytest.mark.parametrize("recall", [0, -1, 1.01, float("nan")])
+def test_a_recall_that_makes_no_sense_is_refused(index: Index, recall: float) -> None:
+    with pytest.raises(QueryError, match="the recall wanted is"):
+        index.tune(recall)
+
+
 # -- several at once --------------------------------------------------------------------------
 
 

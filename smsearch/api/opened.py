@@ -105,6 +105,7 @@ class Index:
         per_document: int | None = None,
         min_score: float | None = None,
         rerank: PathLike | None = None,
+        exact: bool = False,
     ) -> Hits:
         """The passages that answer a query best, in whatever language.
 
@@ -123,6 +124,8 @@ class Index:
             min_score: Drop hits below this score.
             rerank: A cross-encoder or multi-vector model of sentence-transformers, by name or
                 directory, that orders the best hits anew.
+            exact: Compare the query with every vector, also where there are so many that a search looks at the
+                nearest clusters only.
 
         Returns:
             Hits, best first, ties by passage; nearly equal passages count as one.
@@ -141,7 +144,7 @@ class Index:
             until=until,
             where=_as_pairs(where),
         )
-        question = Question(query, k, mode, filters, per_document, min_score)
+        question = Question(query, k, mode, filters, per_document, min_score, exact)
         with self._lock:
             self._require_open()
             return Hits(query, self._searcher().search(question, rerank=self._load_rerank(rerank)))
@@ -246,6 +249,28 @@ class Index:
         """
         with self._writing() as writer:
             return writer.refresh_derived()
+
+    def tune(self, recall: float = 0.98) -> Status:
+        """Let searches find a share of the ten nearest passages, measured on this index's own vectors.
+
+        Only an index of more than 200,000 passages is searched by clusters; in a smaller one every
+        vector is compared, and there is nothing to tune.
+
+        Args:
+            recall: The share, in `(0, 1]`; kept when the derived files are written again.
+
+        Returns:
+            What the index holds; `vector_index` says the recall and the time of a search.
+
+        Raises:
+            QueryError: If the share makes no sense.
+            IndexLockedError: If another process is writing to the index.
+        """
+        if not 0 < recall <= 1:
+            raise QueryError(f"the recall wanted is {recall!r}; ask for a share between 0 and 1")
+        with self._writing() as writer:
+            writer.tune(recall=float(recall))
+        return self.status()
 
     # -- reading ------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from smsearch.cli.show import show
 from smsearch.cli.similar import similar
 from smsearch.cli.status import status
 from smsearch.cli.train import app as train
+from smsearch.cli.tune import tune
 from smsearch.cli.update import update
 from smsearch.cli.verify import verify
 from smsearch.errors import SmsearchError
@@ -37,6 +38,7 @@ app.command("search", hidden=True, help="The same as `ask`.")(ask)
 app.command("similar")(similar)
 app.command("status")(status)
 app.command("verify")(verify)
+app.command("tune")(tune)
 app.command("remove")(remove)
 app.command("show")(show)
 app.command("export")(export)

@@ -51,6 +51,7 @@ def ask(
         str | None,
         typer.Option(metavar="MODEL", help="Order the best hits anew by a cross-encoder.", show_default=False),
     ] = None,
+    exact: Annotated[bool, typer.Option("--exact", help="Compare every vector, however many there are.")] = False,
     model: ModelOption = None,
     as_json: JsonOption = False,
     as_jsonl: JsonlOption = False,
@@ -75,6 +76,7 @@ def ask(
         "per_document": per_document,
         "min_score": min_score,
         "rerank": rerank,
+        "exact": exact,
     }
     with open_index(index, encoder=load_for(index_folder(index), model, {}) if model else None) as opened:
         if query is None:

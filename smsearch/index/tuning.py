@@ -55,17 +55,17 @@ def tune(index: ClusteredIndex, *, recall: float = Tuned.usual) -> Tuned:
     rows = np.sort(draw.choice(len(index), min(_QUERIES, len(index)), replace=False))
     queries = index.fetch(rows)
     queries += draw.standard_normal(queries.shape, np.float32) * np.float32(0.5 / np.sqrt(index.dim))
-    _, exact = index.search(queries, _K, n_probes=index.n_clusters)
+    _, exact = index.search(queries, _K, exact=True)
     n_probes, found = 1, 0.0
     while True:
+        index.n_probes = n_probes
         seconds, found = [], 0.0
         for query, wanted in zip(queries, exact, strict=True):
             begin = time.perf_counter()
-            _, got = index.search(query[None], _K, n_probes=n_probes)
+            _, got = index.search(query[None], _K)
             seconds.append(time.perf_counter() - begin)
             found += float(np.isin(wanted, got[0]).mean()) / len(queries)
         if found >= recall or n_probes >= index.n_clusters:
-            index.n_probes = n_probes
             milliseconds = round(1000 * float(np.median(seconds)), 3)
             return Tuned(index.n_clusters, n_probes, recall, round(found, 4), milliseconds)
         n_probes = min(max(n_probes + 1, n_probes * 5 // 4), index.n_clusters)

@@ -38,7 +38,7 @@ class VectorIndex(Protocol):
         """Number of vectors."""
 
     def search(
-        self, queries: Vectors, k: int, *, admitted: NDArray[np.bool_] | None = None
+        self, queries: Vectors, k: int, *, admitted: NDArray[np.bool_] | None = None, exact: bool = False
     ) -> tuple[NDArray[np.float32], Rows]:
         """The `k` best rows of each query.
 
@@ -46,6 +46,7 @@ class VectorIndex(Protocol):
             queries: `(n_queries, dim)` float32.
             k: At least 1.
             admitted: `(len(self),)`; only rows marked here are searched. None admits all.
+            exact: Whether every vector counts, where a search otherwise looks at some.
 
         Returns:
             Scores and rows, both `(n_queries, min(k, n))` where n rows are admitted; best first,
@@ -66,7 +67,7 @@ class ExactIndex:
         return len(self._vectors)
 
     def search(
-        self, queries: Vectors, k: int, *, admitted: NDArray[np.bool_] | None = None
+        self, queries: Vectors, k: int, *, admitted: NDArray[np.bool_] | None = None, exact: bool = False  # noqa: ARG002  it always is
     ) -> tuple[NDArray[np.float32], Rows]:
         """See `VectorIndex.search`."""
         rows = np.arange(len(self)) if admitted is None else np.flatnonzero(admitted)
@@ -114,7 +115,7 @@ class FaissIndex:
         return _serialized(self._index)
 
     def search(
-        self, queries: Vectors, k: int, *, admitted: NDArray[np.bool_] | None = None
+        self, queries: Vectors, k: int, *, admitted: NDArray[np.bool_] | None = None, exact: bool = False  # noqa: ARG002  it always is
     ) -> tuple[NDArray[np.float32], Rows]:
         """See `VectorIndex.search`."""
         n_admitted, admitted = _counted(len(self), admitted)
@@ -202,7 +203,7 @@ class ClusteredIndex:
         k: int,
         *,
         admitted: NDArray[np.bool_] | None = None,
-        n_probes: int | None = None,
+        exact: bool = False,
     ) -> tuple[NDArray[np.float32], Rows]:
         """See `VectorIndex.search`; where fewer than `k` rows are found, all clusters are visited.
 
@@ -210,13 +211,15 @@ class ClusteredIndex:
             queries: `(n_queries, dim)` float32.
             k: At least 1.
             admitted: `(len(self),)`; only rows marked here are searched.
-            n_probes: Clusters visited; None takes those of this index, more where few rows are admitted.
+            exact: Whether all clusters are visited; else `n_probes`, more where few rows are admitted.
         """
         n_admitted, admitted = _counted(len(self), admitted)
         wanted = min(k, n_admitted)
         if wanted == 0:
             return np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int64)
-        probes = n_probes or min(self.n_clusters, round(self.n_probes * (len(self) / n_admitted) ** _FILTER_EXPONENT))
+        probes = min(self.n_clusters, round(self.n_probes * (len(self) / n_admitted) ** _FILTER_EXPONENT))
+        if exact:
+            probes = self.n_clusters
         depth = min(_OVERSAMPLING * k + _BLOCK, n_admitted)
         rows = self._nearest(queries, depth, admitted, probes)
         if probes < self.n_clusters and (rows[:, wanted - 1] < 0).any():
@@ -279,16 +282,16 @@ class LayeredIndex:
         return len(self._base) + len(self._later)
 
     def search(
-        self, queries: Vectors, k: int, *, admitted: NDArray[np.bool_] | None = None
+        self, queries: Vectors, k: int, *, admitted: NDArray[np.bool_] | None = None, exact: bool = False
     ) -> tuple[NDArray[np.float32], Rows]:
         """See `VectorIndex.search`."""
         n_base = len(self._base)
         low = None if admitted is None else admitted[:n_base]
         high = None if admitted is None else admitted[n_base:]
-        base_scores, base_rows = self._base.search(queries, k, admitted=low)
+        base_scores, base_rows = self._base.search(queries, k, admitted=low, exact=exact)
         if not len(self._later):
             return base_scores, base_rows
-        later_scores, later_rows = self._later.search(queries, k, admitted=high)
+        later_scores, later_rows = self._later.search(queries, k, admitted=high, exact=exact)
         scores = np.concatenate([base_scores, later_scores], axis=1)
         rows = np.concatenate([base_rows, later_rows + n_base], axis=1)
         scores, rows = _by_score_then_row(scores, rows)

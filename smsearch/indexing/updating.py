@@ -24,7 +24,7 @@ Progress = Callable[[int], None]
 
 _BATCH_CHARACTERS = 500_000
 _BATCH_DOCUMENTS = 500
-_BATCHES_ALONE = 3  # before it pays to start workers, which takes a second
+_FEWEST_BATCHES = 3  # for which it pays to start workers, which takes a second
 _SLOW_BATCH_DOCUMENTS = 50  # of a transformer, which takes seconds for them
 _SAMPLE_DOCUMENTS = 1_000
 _MOST_VANISHING = 0.5
@@ -228,16 +228,23 @@ class Updater:
                 self._progress(len(pending.documents) + pending.n_unchanged)
 
     def _prepared(self, batches: Iterator[_Pending]) -> Generator[tuple[_Pending, list[Prepared]], None, None]:
-        """The batches in order; the first ones are prepared here, and if there are many, the others by workers."""
+        """The batches in order; prepared by workers where there are many, else here."""
         jobs = job_count() if isinstance(self._encoder, StaticEncoder) else 1
-        alone = islice(batches, _BATCHES_ALONE) if jobs > 1 else batches
-        for pending in alone:
+        if jobs > 1:
+            first = list(islice((each for each in batches if self._is_work(each)), _FEWEST_BATCHES))
+            batches = chain(first, batches)
+            if len(first) == _FEWEST_BATCHES:
+                with Workers(jobs, self._encoder, self._options) as workers:
+                    yield from workers.prepare(batches)
+                return
+        for pending in batches:
             yield pending, Preparer(self._encoder, self._options).prepare(pending) if pending.documents else []
-        following = next(batches, None)
-        if following is None:
-            return
-        with Workers(jobs, self._encoder, self._options) as workers:
-            yield from workers.prepare(chain([following], batches))
+
+    def _is_work(self, pending: _Pending) -> bool:
+        """Whether there is something to prepare; else the documents are done with."""
+        if not pending.documents:
+            self._progress(pending.n_unchanged)
+        return bool(pending.documents)
 
     def _write(self, pending: _Pending, prepared: Sequence[Prepared], source_id: int | None) -> None:
         with self._writer.batch():

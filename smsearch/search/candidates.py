@@ -77,12 +77,12 @@ def gather_candidates(
     encoder = load_encoder()
     vector = encoder.encode_queries([question.query])
     if question.mode == "dense":
-        scores, rows = reader.vectors.search(vector, depth, admitted=admitted)
+        scores, rows = reader.vectors.search(vector, depth, admitted=admitted, exact=question.exact)
         return Candidates(rows[0], scores[0], np.zeros_like(scores[0]), bound, None)
     if exhaustive:
         candidates = np.flatnonzero(admitted)
     else:
-        _, nearest = reader.vectors.search(vector, depth, admitted=admitted)
+        _, nearest = reader.vectors.search(vector, depth, admitted=admitted, exact=question.exact)
         candidates = np.union1d(nearest[0], words_rows)
     late = None
     if isinstance(encoder, TokenEncoder):

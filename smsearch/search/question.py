@@ -23,6 +23,7 @@ class Question:
         filters: Which passages may be hits.
         per_document: Most hits of one document, or None.
         min_score: Hits below are dropped, or None.
+        exact: Whether every vector is compared with the query, however many there are.
 
     Raises:
         QueryError: If one of them makes no sense.
@@ -34,6 +35,7 @@ class Question:
     filters: Filters = Filters()
     per_document: int | None = None
     min_score: float | None = None
+    exact: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.query, str):

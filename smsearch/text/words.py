@@ -9,8 +9,7 @@ What counts as a word is decided by the script, not by the language:
   neighbours (a character is a letter with its vowel signs). The figures are in `benchmarks/languages.md`.
 - Emoji: a whole sequence is one word, with or without variation selectors.
 
-A term holds no ASCII characters but `a-z` and `0-9`, no white space, and at most 64 characters, so that
-terms joined by spaces come out unchanged of SQLite's FTS5 with `tokenize = ascii`.
+A term holds no ASCII characters but `a-z` and `0-9`, no white space, and at most 64 characters.
 """
 
 from __future__ import annotations

@@ -245,6 +245,12 @@ def test_reencoding_reads_no_source(run: Run, seeds: Path) -> None:
     assert run("update", "--re-encode", "--target-tokens", "64").out.startswith("index: 0 added, 5 changed, ")
 
 
+def test_tuning_says_how_a_search_goes(run: Run) -> None:
+    assert run("tune") == Ran(0, "index: SQfp16, every vector compared\n", "")
+    assert run("tune", "--recall", "2").err == "smsearch: the recall wanted is 2.0; ask for a share between 0 and 1\n"
+    assert run("ask", "hvorfor sige nej", "--exact", "--json").out == run("ask", "hvorfor sige nej", "--json").out
+
+
 def test_damage_of_derived_files_is_named_then_repaired(run: Run, seeds: Path) -> None:
     assert run("verify") == Ran(0, "index: all is well\n", "")
     (path,) = (seeds.parent / "index").glob("vectors-*.faiss")
