@@ -67,9 +67,10 @@ class ExactIndex:
         return len(self._vectors)
 
     def search(
-        self, queries: Vectors, k: int, *, admitted: NDArray[np.bool_] | None = None, exact: bool = False  # noqa: ARG002  it always is
+        self, queries: Vectors, k: int, *, admitted: NDArray[np.bool_] | None = None, exact: bool = False
     ) -> tuple[NDArray[np.float32], Rows]:
         """See `VectorIndex.search`."""
+        del exact  # it always is
         rows = np.arange(len(self)) if admitted is None else np.flatnonzero(admitted)
         scores = queries @ self._vectors[rows].T
         order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
@@ -115,9 +116,10 @@ class FaissIndex:
         return _serialized(self._index)
 
     def search(
-        self, queries: Vectors, k: int, *, admitted: NDArray[np.bool_] | None = None, exact: bool = False  # noqa: ARG002  it always is
+        self, queries: Vectors, k: int, *, admitted: NDArray[np.bool_] | None = None, exact: bool = False
     ) -> tuple[NDArray[np.float32], Rows]:
         """See `VectorIndex.search`."""
+        del exact  # it always is
         n_admitted, admitted = _counted(len(self), admitted)
         depth = min(k, n_admitted)
         if depth == 0:
