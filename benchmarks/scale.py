@@ -89,9 +89,9 @@ def ask(index: Path, queries: list[str]) -> dict[str, Any]:
     cold = [run(smsearch("ask", query, "--index", str(index), "--json")) for query in queries[:5]]
     found: dict[str, Any] = {"cold_s": round(sorted(each.seconds for each in cold)[2], 3)}
     with library.open_index(index) as opened:
-        for query in queries:
-            opened.search(query, K)
         for mode in ("hybrid", "dense", "lexical"):
+            for query in queries:
+                opened.search(query, K, mode=mode)
             found[f"{mode}_ms"] = times(lambda query, mode=mode: opened.search(query, K, mode=mode), queries)
         for name, filters in {"lang_sv": {"langs": ["sv"]}, "rare": {"where": {"shelf": "rare"}}}.items():
             first = time.perf_counter()

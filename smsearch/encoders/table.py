@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,10 @@ class TokenTable:
 
     packed: NDArray[np.uint8]
     scales: NDArray[np.float16]
+    _factors: NDArray[np.float32] = field(init=False, repr=False)  # 1 / length of each row; not a number until asked
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_factors", np.full(len(self.packed), np.nan, np.float32))
 
     @classmethod
     def open(cls, path: Path) -> TokenTable:
@@ -71,7 +75,22 @@ class TokenTable:
 
     def rows(self, ids: NDArray[np.int32]) -> NDArray[np.float32]:
         """Rows of tokens; `(len(ids), dim)` float32, not normalised."""
-        packed, scales = self.packed[ids], self.scales[ids].astype(np.float32)
+        return self._scaled(ids, self.scales[ids].astype(np.float32))
+
+    def unit_rows(self, ids: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Unit rows of tokens, zero rows where a token has none; `(len(ids), dim)` float32."""
+        factors = self._factors[ids]
+        unknown = np.flatnonzero(np.isnan(factors))
+        if len(unknown):
+            rows = self.rows(ids[unknown])
+            lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+            np.divide(1, np.where(lengths > 0, lengths, 1), out=lengths)
+            factors[unknown] = lengths
+            self._factors[ids[unknown]] = factors[unknown]
+        return self._scaled(ids, self.scales[ids] * factors[:, None])
+
+    def _scaled(self, ids: NDArray[np.int32], scales: NDArray[np.float32]) -> NDArray[np.float32]:
+        packed = self.packed[ids]
         halves = np.empty((len(ids), 2, packed.shape[1]), np.float32)
         halves[:, 0] = packed & _LOW
         halves[:, 1] = packed >> BITS
@@ -107,8 +126,8 @@ def _fit(packed: NDArray[Any], scales: NDArray[Any]) -> bool:
 
 def unit_rows(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     """Rows divided by their lengths; `(n, dim)` float32. A zero row stays zero."""
-    norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    unit: NDArray[np.float32] = np.divide(rows, norms, out=np.zeros_like(rows), where=norms > 0)
+    norms = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+    unit: NDArray[np.float32] = rows * np.reciprocal(np.where(norms > 0, norms, 1)).astype(np.float32)[:, None]
     return unit
 
 

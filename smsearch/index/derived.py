@@ -33,6 +33,7 @@ _BLOCK: Final = 16_384
 _META: Final = "derived"
 _READ_EACH_TIME: Final = 1 << 25  # bytes; 20 ms
 _SAMPLED_PER_CLUSTER: Final = 64
+_BOUND: Final = 500  # values; SQLite before 3.32 binds at most 999
 _PATTERNS: Final = ("vectors-*.faiss", "tokens-*.bin", "words-*.bin", ".vectors-*", ".tokens-*", ".words-*")
 
 Vectors = NDArray[np.float32]
@@ -209,14 +210,18 @@ def later_passages(
 
 
 def _read_vectors(connection: Connection, passage_ids: NDArray[np.int64], dim: int) -> Vectors:
-    query = "SELECT vector FROM encodings WHERE passage_id = ?"
-    packed = []
-    for passage_id in passage_ids.tolist():
-        found = connection.execute(query, (passage_id,)).fetchone()
-        if found is None:
-            raise NotFoundError(f"there is no passage {passage_id} in the index")
-        packed.append(found[0])
-    return np.frombuffer(b"".join(packed), dtype="<f2").reshape(-1, dim).astype(np.float32)
+    wanted, places = np.unique(passage_ids, return_inverse=True)
+    packed: list[bytes] = []
+    for start in range(0, len(wanted), _BOUND):
+        block = wanted[start : start + _BOUND].tolist()
+        marks = ", ".join("?" * len(block))
+        query = f"SELECT passage_id, vector FROM encodings WHERE passage_id IN ({marks}) ORDER BY passage_id"
+        found = connection.execute(query, block).fetchall()
+        if len(found) < len(block):
+            (missing, *_) = set(block) - {passage_id for passage_id, _ in found}
+            raise NotFoundError(f"there is no passage {missing} in the index")
+        packed += [vector for _, vector in found]
+    return np.frombuffer(b"".join(packed), dtype="<f2").reshape(-1, dim)[places].astype(np.float32)
 
 
 def _fetcher(connection: Connection, passage_ids: NDArray[np.int64], dim: int) -> Any:  # noqa: ANN401  vectors.Fetch

@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ _LEAST_IDF: Final = 1e-6  # of words that stand in half of the passages or more
 
 Rows = NDArray[np.int64]
 Scores = NDArray[np.float32]
+_List: TypeAlias = tuple[NDArray[np.int64], NDArray[np.uint8]]  # rows that hold a word, and how often
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class LexicalIndex:
         self._alive = alive
         self._all_alive = bool(alive.all())
         self._n = int(np.count_nonzero(alive))
+        self._last: dict[str, _List] = {}
 
     def search(
         self, words: Sequence[Sequence[str]], k: int, *, admitted: NDArray[np.bool_] | None = None
@@ -71,7 +73,7 @@ class LexicalIndex:
             Scores in `(0, inf)` and rows, both `(n,)`, `n <= k`; only rows that hold a word of the
             query.
         """
-        terms = self._terms(dict.fromkeys(form for forms in words for form in forms))
+        terms = self._terms(words)
         admitted = None if admitted is None or admitted is self._alive else admitted
         rows, scores = np.empty(0, np.int64), np.empty(0, np.float32)
         left = sum(term.most for term in terms)
@@ -98,19 +100,24 @@ class LexicalIndex:
 
         A word that occurs nowhere counts as if it stood in one passage: the query asked for it.
         """
-        return sum((_K1 + 1) * self._rarest(forms) for forms in words)
+        found = self._lists(words)
+        frequencies = [[df for form in forms if (df := len(found[form][0]))] for forms in words]
+        return sum((_K1 + 1) * self._idf(min(dfs, default=1)) for dfs in frequencies)
 
-    def _rarest(self, forms: Sequence[str]) -> float:
-        frequencies = [df for form in forms if (df := len(self._find(form)[0]))]
-        return self._idf(min(frequencies, default=1))
-
-    def _terms(self, forms: Sequence[str] | dict[str, None]) -> list[_Term]:
+    def _terms(self, words: Sequence[Sequence[str]]) -> list[_Term]:
         """The forms that occur, the rarest first."""
-        found = [self._find(form) for form in forms]
+        found = self._lists(words).values()
         terms = [_Term(rows, counts, np.float32(self._idf(len(rows)))) for rows, counts in found if len(rows)]
         return sorted(terms, key=lambda term: len(term.rows))
 
-    def _find(self, form: str) -> tuple[Rows, NDArray[np.uint8]]:
+    def _lists(self, words: Sequence[Sequence[str]]) -> dict[str, _List]:
+        """The inverted list of each form; those of the last query are kept."""
+        forms = dict.fromkeys(form for each in words for form in each)
+        if self._last.keys() != forms.keys():
+            self._last = {form: self._find(form) for form in forms}
+        return self._last
+
+    def _find(self, form: str) -> _List:
         number, first = word_number(form), 0
         rows, counts = [], []
         for layer in self._layers:

@@ -27,8 +27,7 @@ _ROUNDS = 8  # of k-means
 _POINTS_PER_CLUSTER = 64
 _FIRST_PROBES = 32
 _FILTER_EXPONENT = 0.5
-_OVERSAMPLING = 2
-_BLOCK = 16
+_OVERSAMPLED = 26  # beyond k: 8 bits may put a neighbour that far down
 
 
 class VectorIndex(Protocol):
@@ -53,6 +52,14 @@ class VectorIndex(Protocol):
             ties by row. Which rows are taken of those that share the last score is not said.
         """
 
+    def nearest(
+        self, query: Vectors, k: int, *, admitted: NDArray[np.bool_] | None = None, exact: bool = False
+    ) -> Rows:
+        """Rows among which the `k` best of one query `(dim,)` are, in no particular order; a few more than `k` at most.
+
+        The rows a search would look at, without the scores that it would have to make sure of.
+        """
+
     def scores(self, query: Vectors, rows: Rows) -> NDArray[np.float32]:
         """Inner products of one query `(dim,)` with some rows; `(len(rows),)`."""
 
@@ -75,6 +82,14 @@ class ExactIndex:
         scores = queries @ self._vectors[rows].T
         order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
         return np.take_along_axis(scores, order, axis=1), rows[order].astype(np.int64)
+
+    def nearest(
+        self, query: Vectors, k: int, *, admitted: NDArray[np.bool_] | None = None, exact: bool = False
+    ) -> Rows:
+        """See `VectorIndex.nearest`."""
+        _, (rows,) = self.search(query[None], k, admitted=admitted, exact=exact)
+        found: Rows = rows
+        return found
 
     def scores(self, query: Vectors, rows: Rows) -> NDArray[np.float32]:
         """See `VectorIndex.scores`."""
@@ -128,6 +143,14 @@ class FaissIndex:
         parameters = None if admitted is None else faiss.SearchParameters(sel=_selector(faiss, admitted))
         scores, rows = self._index.search(np.ascontiguousarray(queries, np.float32), depth, params=parameters)
         return _by_score_then_row(scores, rows)
+
+    def nearest(
+        self, query: Vectors, k: int, *, admitted: NDArray[np.bool_] | None = None, exact: bool = False
+    ) -> Rows:
+        """See `VectorIndex.nearest`."""
+        _, (rows,) = self.search(query[None], k, admitted=admitted, exact=exact)
+        found: Rows = rows
+        return found
 
     def scores(self, query: Vectors, rows: Rows) -> NDArray[np.float32]:
         """See `VectorIndex.scores`."""
@@ -219,22 +242,40 @@ class ClusteredIndex:
         wanted = min(k, n_admitted)
         if wanted == 0:
             return np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int64)
-        probes = min(self.n_clusters, round(self.n_probes * (len(self) / n_admitted) ** _FILTER_EXPONENT))
-        if exact:
-            probes = self.n_clusters
-        depth = min(_OVERSAMPLING * k + _BLOCK, n_admitted)
-        rows = self._nearest(queries, depth, admitted, probes)
-        if probes < self.n_clusters and (rows[:, wanted - 1] < 0).any():
-            rows = self._nearest(queries, depth, admitted, self.n_clusters)
+        rows = self._looked_at(queries, k, n_admitted, admitted, exact=exact)
         scores = np.full(rows.shape, -np.inf, np.float32)
         for query, found, out in zip(queries, rows, scores, strict=True):
             out[found >= 0] = self.scores(query, found[found >= 0])
         scores, rows = _by_score_then_row(scores, rows)
         return scores[:, :wanted], rows[:, :wanted]
 
+    def nearest(
+        self, query: Vectors, k: int, *, admitted: NDArray[np.bool_] | None = None, exact: bool = False
+    ) -> Rows:
+        """See `VectorIndex.nearest`."""
+        n_admitted, admitted = _counted(len(self), admitted)
+        if not n_admitted:
+            return np.empty(0, np.int64)
+        (rows,) = self._looked_at(query[None], k, n_admitted, admitted, exact=exact)
+        found: Rows = rows[rows >= 0]
+        return found
+
     def scores(self, query: Vectors, rows: Rows) -> NDArray[np.float32]:
         """See `VectorIndex.scores`."""
         return np.asarray(self.fetch(rows) @ query, dtype=np.float32)
+
+    def _looked_at(
+        self, queries: Vectors, k: int, n_admitted: int, admitted: NDArray[np.bool_] | None, *, exact: bool
+    ) -> Rows:
+        """The best rows by their 8-bit vectors, some more than `k`; -1 where there are no more."""
+        probes = min(self.n_clusters, round(self.n_probes * (len(self) / n_admitted) ** _FILTER_EXPONENT))
+        if exact:
+            probes = self.n_clusters
+        depth = min(k + _OVERSAMPLED, n_admitted)
+        rows = self._nearest(queries, depth, admitted, probes)
+        if probes < self.n_clusters and (rows[:, min(k, n_admitted) - 1] < 0).any():
+            rows = self._nearest(queries, depth, admitted, self.n_clusters)
+        return rows
 
     def _nearest(self, queries: Vectors, k: int, admitted: NDArray[np.bool_] | None, n_probes: int) -> Rows:
         """Rows by their 8-bit vectors, `(n_queries, k)`; -1 where there are no more."""
@@ -298,6 +339,16 @@ class LayeredIndex:
         rows = np.concatenate([base_rows, later_rows + n_base], axis=1)
         scores, rows = _by_score_then_row(scores, rows)
         return scores[:, :k], rows[:, :k]
+
+    def nearest(
+        self, query: Vectors, k: int, *, admitted: NDArray[np.bool_] | None = None, exact: bool = False
+    ) -> Rows:
+        """See `VectorIndex.nearest`."""
+        n_base = len(self._base)
+        low = None if admitted is None else admitted[:n_base]
+        high = None if admitted is None else admitted[n_base:]
+        base = self._base.nearest(query, k, admitted=low, exact=exact)
+        return np.concatenate([base, self._later.nearest(query, k, admitted=high, exact=exact) + n_base])
 
     def scores(self, query: Vectors, rows: Rows) -> NDArray[np.float32]:
         """See `VectorIndex.scores`."""

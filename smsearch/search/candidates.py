@@ -82,8 +82,8 @@ def gather_candidates(
     if exhaustive:
         candidates = np.flatnonzero(admitted)
     else:
-        _, nearest = reader.vectors.search(vector, depth, admitted=admitted, exact=question.exact)
-        candidates = np.union1d(nearest[0], words_rows)
+        nearest = reader.vectors.nearest(vector[0], depth, admitted=admitted, exact=question.exact)
+        candidates = np.union1d(nearest, words_rows)
     late = None
     if isinstance(encoder, TokenEncoder):
         tokens = QueryTokens.from_query(question.query, encoder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,11 @@ _LEAST_WEIGHT = 0.6  # of the mean weight: words below ("the", "att") match too 
 Stretch = tuple[int, int]
 
 
+@lru_cache(maxsize=1 << 15)
+def _folded(word: str, lang: str) -> tuple[str, ...]:
+    return tuple(fold_words(word, lang))
+
+
 class Highlighter:
     """Highlights the hits of one query."""
 
@@ -35,6 +41,7 @@ class Highlighter:
         self._encoder = encoder
         self._token_encoder = encoder if isinstance(encoder, TokenEncoder) else None
         self._forms: dict[str, set[str]] = {}
+        self._tokens = QueryTokens.from_query(query, encoder) if isinstance(encoder, TokenEncoder) else None
 
     def best_sentences(self, hits: Sequence[StoredPassage]) -> list[Stretch]:
         """`(start, end)` of the best sentence of each passage, relative to the passage; the first of equals."""
@@ -57,17 +64,16 @@ class Highlighter:
             for start, end in of_sentence
         ]
         near = iter(self._near([word for word, _ in words]))
-        same = iter([not self._wanted(lang).isdisjoint(fold_words(word, lang)) for word, lang in words])
+        same = iter([not self._wanted(lang).isdisjoint(_folded(word, lang)) for word, lang in words])
         return [[span for span in of_sentence if next(near) | next(same)] for of_sentence in spans]
 
     def _sentence_scores(
         self, hits: Sequence[StoredPassage], sentences: Sequence[tuple[Stretch, ...]]
     ) -> NDArray[np.float32]:
         texts = [s.passage.text[a:b] for s, spans in zip(hits, sentences, strict=True) for a, b in spans]
-        if self._token_encoder is not None:
-            tokens = QueryTokens.from_query(self._query, self._token_encoder)
+        if self._token_encoder is not None and self._tokens is not None:
             lists = TokenLists.from_lists(self._token_encoder.token_ids(texts))
-            return late_scores(tokens, lists, self._token_encoder)
+            return late_scores(self._tokens, lists, self._token_encoder)
         if self._encoder is not None:
             vector = self._encoder.encode_queries([self._query])[0]
             return np.asarray(self._encoder.encode_passages(texts) @ vector, dtype=np.float32)
@@ -88,9 +94,9 @@ class Highlighter:
     def _near(self, words: Sequence[str]) -> list[bool]:
         """Which words have a token near a telling token of the query."""
         near = np.zeros(len(words), dtype=np.bool_)
-        if self._token_encoder is None or not words:
+        tokens = self._tokens
+        if self._token_encoder is None or tokens is None or not words:
             return near.tolist()
-        tokens = QueryTokens.from_query(self._query, self._token_encoder)
         ids = self._token_encoder.token_ids(words)
         lengths = np.array([len(found) for found in ids])
         if not len(tokens) or not lengths.any():

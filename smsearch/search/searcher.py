@@ -72,7 +72,8 @@ class Searcher:
         with self._reader.snapshot():
             admitted = self._reader.admitted(question.filters)
             n_admitted = int(np.count_nonzero(admitted))
-            depth = n_admitted if n_admitted <= exhaustive_limit(self._reader) else max(_DEPTH, 4 * question.k)
+            first = _DEPTH if question.mode == "hybrid" else _BLOCK
+            depth = n_admitted if n_admitted <= exhaustive_limit(self._reader) else max(first, 4 * question.k)
             n_reranked = max(_RERANKED, question.k)
             while True:
                 candidates = gather_candidates(

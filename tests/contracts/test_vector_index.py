@@ -134,3 +134,17 @@ def test_nothing_admitted_gives_nothing(build: Build) -> None:
         np.ones((2, DIM), np.float32), 3, admitted=np.zeros(DIM, np.bool_)
     )
     assert scores.shape == rows.shape == (2, 0)
+
+
+@every_index
+def test_the_nearest_hold_the_best_of_the_search(build: Build) -> None:
+    rng = np.random.default_rng(6)
+    vectors = rng.standard_normal((300, 32)).astype(np.float16).astype(np.float32)
+    admitted = rng.random(300) < 0.4
+    index = build(vectors)
+    for query in vectors[:5]:
+        rows = index.nearest(query, 12, admitted=admitted)
+        assert set(index.search(query[None], 12, admitted=admitted)[1][0].tolist()) <= set(rows.tolist())
+        assert len(set(rows.tolist())) == len(rows)
+        assert admitted[rows].all()
+    assert index.nearest(vectors[0], 3, admitted=np.zeros(300, np.bool_)).shape == (0,)
