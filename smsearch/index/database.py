@@ -88,6 +88,9 @@ CREATE TABLE changes (
 
 -- Keys under which representatives of (nearly) the same text meet.
 CREATE TABLE repeats (key INTEGER NOT NULL, passage_id INTEGER NOT NULL, PRIMARY KEY (key, passage_id)) WITHOUT ROWID;
+
+-- Those of the newest representatives, int64 one after the other, before they are entered there.
+CREATE TABLE new_keys (passage_id INTEGER PRIMARY KEY, keys BLOB NOT NULL);
 """
 
 

@@ -11,7 +11,7 @@ a file is the very one that was written (same number, size and times of change),
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,61 +94,42 @@ def derived_faults(folder: Path, store: Store) -> list[str]:
     return [fault for part in recorded["files"].values() if (fault := _fault(folder, part))]
 
 
-def make_derived(store: Store, dim: int, *, recall: float | None = None) -> Derived:
-    """Make in memory what the derived files should hold, from what SQLite holds.
-
-    Args:
-        store: The index.
-        dim: Length of a vector.
-        recall: Share of the ten nearest that a search must find where it does not compare all; None takes
-            what was asked for the last time.
-    """
-    (n,) = store.connection.execute("SELECT COUNT(*) FROM passages WHERE representative IS NULL").fetchone()
-    passage_ids = np.empty(n, np.int64)
-    vectors = _empty_vectors(store.connection, passage_ids, dim)
-    words = PostingsBuilder()
-    packed: list[bytes] = []
-    sizes: list[NDArray[np.int64]] = []
-    done = 0
-    for ids, block, tokens, of_words in _encodings(store.connection, dim):
-        passage_ids[done : done + len(ids)] = ids
-        done += len(ids)
-        vectors.add(block)
-        words.add(of_words)
-        sizes.append(np.array([len(each) // 2 for each in tokens], np.int64))
-        packed.append(b"".join(tokens))
-    tuned = None
-    if isinstance(vectors, ClusteredIndex):
-        tuned = tune(vectors, recall=recall or recall_wanted(store))
-    offsets = np.zeros(n + 1, np.int64)
-    np.cumsum(np.concatenate([np.empty(0, np.int64), *sizes]), out=offsets[1:])
-    token_lists = PackedTokens(offsets, np.frombuffer(b"".join(packed), "<u2"))
-    return Derived(passage_ids, vectors, token_lists, words.finish(), tuned, list(store.counts_by("lang")))
+def make_derived(store: Store, dim: int) -> Derived:
+    """Make in memory what the derived files should hold, from what SQLite holds."""
+    passage_ids, tokens = _make_tokens(store)
+    vectors, tuned = _make_vectors(store, passage_ids, dim)
+    return Derived(passage_ids, vectors, tokens, _make_words(store), tuned, list(store.counts_by("lang")))
 
 
-def write_derived(folder: Path, store: Store, derived: Derived) -> None:
+def write_derived(folder: Path, store: Store, dim: int) -> None:
     """Write the derived files under new names and record them; call within a write transaction.
 
-    The old files stay until `sweep_derived`, for readers that opened them.
+    One after the other, so that no two are in memory. The old files stay until `sweep_derived`, for readers that opened
+    them.
     """
     generation = derived_generation(store) + 1
-    tokens: list[NDArray[Any]] = [derived.passage_ids, derived.tokens.offsets, derived.tokens.steps]
-    parts: dict[str, tuple[str, Sequence[memoryview]]] = {
-        "vectors": (f"vectors-{generation:06d}.faiss", [derived.vectors.serialized()]),
-        "tokens": (f"tokens-{generation:06d}.bin", [_bytes_of(each) for each in tokens]),
-        "words": (f"words-{generation:06d}.bin", [_bytes_of(each) for each in derived.words.buffers()]),
-    }
-    files = {}
-    for part, (name, pieces) in parts.items():
+    files: dict[str, dict[str, Any]] = {}
+
+    def write(part: str, suffix: str, pieces: Iterable[memoryview]) -> None:
+        name = f"{part}-{generation:06d}.{suffix}"
         sha256 = write_atomically(folder / name, *pieces)
         identity = file_identity(folder / name)
         files[part] = {"name": name, "bytes": identity[0], "identity": identity, "sha256": sha256}
+
+    passage_ids, tokens = _make_tokens(store)
+    arrays: list[NDArray[Any]] = [passage_ids, tokens.offsets, tokens.steps]
+    write("tokens", "bin", map(_bytes_of, arrays))
+    arrays.clear()
+    del tokens
+    write("words", "bin", map(_bytes_of, _make_words(store).buffers()))
+    vectors, tuned = _make_vectors(store, passage_ids, dim)
+    write("vectors", "faiss", [vectors.serialized()])
     record = {
         "generation": generation,
-        "rows": len(derived.passage_ids),
+        "rows": len(passage_ids),
         "files": files,
-        "tuned": derived.tuned and derived.tuned.as_dict(),
-        "langs": derived.langs,
+        "tuned": tuned and tuned.as_dict(),
+        "langs": list(store.counts_by("lang")),
     }
     store.set_meta(_META, record)
     store.connection.execute("DELETE FROM changes")
@@ -228,32 +209,58 @@ def _fetcher(connection: Connection, passage_ids: NDArray[np.int64], dim: int) -
     return lambda rows: _read_vectors(connection, passage_ids[rows], dim)
 
 
-def _empty_vectors(connection: Connection, passage_ids: NDArray[np.int64], dim: int) -> FaissIndex | ClusteredIndex:
-    """An index of the kind that suits the number of passages."""
+def _make_tokens(store: Store) -> tuple[NDArray[np.int64], PackedTokens]:
+    """The representatives, and their token lists."""
+    ids: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
+    sizes: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
+    packed = bytearray()
+    for rows in _blocks(store.connection, "passage_id, tokens"):
+        ids.append(np.array([row[0] for row in rows], np.int64))
+        sizes.append(np.array([len(row[1]) // 2 for row in rows], np.int64))
+        packed += b"".join(row[1] for row in rows)
+    passage_ids = np.concatenate(ids)
+    offsets = np.zeros(len(passage_ids) + 1, np.int64)
+    np.cumsum(np.concatenate(sizes), out=offsets[1:])
+    return passage_ids, PackedTokens(offsets, np.frombuffer(packed, "<u2"))
+
+
+def _make_words(store: Store) -> Postings:
+    builder = PostingsBuilder()
+    for rows in _blocks(store.connection, "words"):
+        builder.add([row[0] for row in rows])
+    return builder.finish()
+
+
+def _make_vectors(
+    store: Store, passage_ids: NDArray[np.int64], dim: int
+) -> tuple[FaissIndex | ClusteredIndex, Tuned | None]:
+    """The vectors, in an index of the kind that suits their number, which is tuned."""
     n = len(passage_ids)
     if n <= FLAT_LIMIT:
-        return FaissIndex.empty(dim)
+        whole = FaissIndex.empty(dim)
+        _fill(whole, store.connection, dim)
+        return whole, None
     every = max(n // (_SAMPLED_PER_CLUSTER * cluster_count(n)), 1)
-    rows = connection.execute(
-        "SELECT vector FROM encodings JOIN passages USING (passage_id) "
-        "WHERE representative IS NULL AND passage_id % ? = 0",
-        (every,),
-    ).fetchall()
-    sample = np.frombuffer(b"".join(row[0] for row in rows), "<f2").reshape(-1, dim).astype(np.float32)
-    return ClusteredIndex.train(sample, n, fetch=_fetcher(connection, passage_ids, dim))
+    sample = _read_vectors(store.connection, passage_ids[::every], dim)
+    clusters = ClusteredIndex.train(sample, n, fetch=_fetcher(store.connection, passage_ids, dim))
+    _fill(clusters, store.connection, dim)
+    return clusters, tune(clusters, recall=recall_wanted(store))
 
 
-def _encodings(
-    connection: Connection, dim: int
-) -> Iterator[tuple[NDArray[np.int64], Vectors, list[bytes], list[bytes]]]:
+def _fill(index: FaissIndex | ClusteredIndex, connection: Connection, dim: int) -> None:
+    for rows in _blocks(connection, "vector"):
+        vectors = np.frombuffer(b"".join(row[0] for row in rows), "<f2").reshape(-1, dim)
+        index.add(vectors.astype(np.float32))
+
+
+def _blocks(connection: Connection, columns: str) -> Iterator[list[Any]]:
+    """Columns of the encodings of all representatives, some thousand rows at a time, in the order of the passages."""
     cursor = connection.execute(
-        "SELECT passage_id, vector, tokens, words FROM encodings JOIN passages USING (passage_id) "
+        f"SELECT {columns} FROM encodings JOIN passages USING (passage_id) "
         "WHERE representative IS NULL ORDER BY passage_id"
     )
     while rows := cursor.fetchmany(_BLOCK):
-        ids = np.array([row[0] for row in rows], dtype=np.int64)
-        vectors = np.frombuffer(b"".join(row[1] for row in rows), dtype="<f2").reshape(-1, dim)
-        yield ids, vectors.astype(np.float32), [row[2] for row in rows], [row[3] for row in rows]
+        yield rows
 
 
 def _bytes_of(array: NDArray[Any]) -> memoryview:

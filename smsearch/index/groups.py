@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from smsearch.index.keys import RepeatKeys
 from smsearch.index.postings import pack_words
 from smsearch.index.store import EncodedPassage, Store
 from smsearch.index.words import passage_keys, passage_words
@@ -20,6 +21,7 @@ class Groups:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self.keys = RepeatKeys(store.connection)
 
     def add(self, document_key: int, title: str, encoded: Sequence[EncodedPassage]) -> None:
         """Store new passages, each as a representative or under the one that says the same."""
@@ -43,49 +45,34 @@ class Groups:
 
     def clear(self) -> None:
         """Take out every passage of every document."""
-        for table in ("repeats", "encodings", "passages", "changes"):
+        self.keys.clear()
+        for table in ("encodings", "passages", "changes"):
             self._store.connection.execute(f"DELETE FROM {table}")
 
     def fold_again(self) -> None:
         """Store all words and keys again, as they are folded now."""
         connection = self._store.connection
-        connection.execute("DELETE FROM repeats")
+        self.keys.clear()
         for stored in self._store.iter_passages():
             words = passage_words(stored.title, stored.passage)
             (packed,) = pack_words([words])
             connection.execute("UPDATE encodings SET words = ? WHERE passage_id = ?", (packed, stored.passage_id))
             if self._store.representative_of(stored.passage_id) is None:
-                self._meet(stored.passage_id, passage_keys(stored.passage, words))
+                self.keys.enter(stored.passage_id, passage_keys(stored.passage, words))
 
     def _find(self, title: str, encoded: EncodedPassage) -> int | None:
-        exact, *near = encoded.keys
-        marks = ", ".join("?" * len(encoded.keys))
-        rows = self._store.connection.execute(
-            f"SELECT passage_id, MAX(key = ?) FROM repeats WHERE key IN ({marks}) "
-            f"GROUP BY passage_id ORDER BY 2 DESC, COUNT(*) DESC, passage_id LIMIT {_MOST_COMPARED}",
-            (exact, exact, *near),
-        ).fetchall()
-        for passage_id, is_exact in rows:
+        for passage_id, is_exact in self.keys.met(encoded.keys, most=_MOST_COMPARED):
             if is_exact or is_repeat(passage_words(title, encoded.passage), self._words_of(passage_id)):
-                return int(passage_id)
+                return passage_id
         return None
 
     def _enter(self, passage_id: int, keys: Sequence[int]) -> None:
-        self._meet(passage_id, keys)
+        self.keys.enter(passage_id, keys)
         self._store.connection.execute("INSERT INTO changes (passage_id, added) VALUES (?, 1)", (passage_id,))
 
-    def _meet(self, passage_id: int, keys: Sequence[int]) -> None:
-        self._store.connection.executemany(
-            "INSERT OR IGNORE INTO repeats VALUES (?, ?)", [(key, passage_id) for key in keys]
-        )
-
     def _replace(self, passage_id: int, going: set[int]) -> None:
-        keys = self._keys_of(passage_id)
-        connection = self._store.connection
-        connection.executemany(
-            "DELETE FROM repeats WHERE key = ? AND passage_id = ?", [(key, passage_id) for key in keys]
-        )
-        connection.execute("INSERT INTO changes (passage_id, added) VALUES (?, 0)", (passage_id,))
+        self.keys.leave(passage_id, self._keys_of(passage_id))
+        self._store.connection.execute("INSERT INTO changes (passage_id, added) VALUES (?, 0)", (passage_id,))
         staying = [i for i in self._store.represented_by(passage_id) if i not in going]
         if staying:
             heir, *others = staying

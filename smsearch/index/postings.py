@@ -124,13 +124,24 @@ class PostingsBuilder:
 
     def finish(self) -> Postings:
         """The inverted lists; the builder is empty afterwards."""
-        packed = np.concatenate(self._packed) if self._packed else np.empty(0, np.uint64)
-        lengths = np.concatenate(self._lengths) if self._lengths else np.empty(0, np.uint16)
-        self._packed, self._lengths = [], []
+        lengths = np.concatenate([np.empty(0, np.uint16), *self._lengths])
+        self._lengths = []
+        packed = _emptied(self._packed)
         packed.sort()
-        numbers = (packed >> np.uint64(32)).astype(np.uint32)
+        halves = packed.astype("<u8", copy=False).view("<u4")
+        numbers, low = halves[1::2], halves[::2]
         is_first = np.ones(len(numbers), np.bool_)
         is_first[1:] = numbers[1:] != numbers[:-1]
         offsets = np.append(np.flatnonzero(is_first), len(numbers))
-        rows = (packed >> np.uint64(8)).astype(np.uint32) & np.uint32((1 << _ROW_BITS) - 1)
-        return Postings(numbers[offsets[:-1]], offsets, rows, packed.astype(np.uint8), lengths)
+        return Postings(numbers[offsets[:-1]], offsets, low >> np.uint32(8), low.astype(np.uint8), lengths)
+
+
+def _emptied(blocks: list[NDArray[np.uint64]]) -> NDArray[np.uint64]:
+    """The blocks in one array, each let go of as it is copied."""
+    whole = np.empty(sum(map(len, blocks)), np.uint64)
+    end = len(whole)
+    while blocks:
+        block = blocks.pop()
+        whole[end - len(block) : end] = block
+        end -= len(block)
+    return whole

@@ -33,7 +33,7 @@ _COUNTS = {
     "passages whose tokens are cut off": "SELECT COUNT(*) FROM encodings WHERE LENGTH(tokens) % 2 != 0",
     "representatives without a key": (
         "SELECT COUNT(*) FROM passages WHERE representative IS NULL AND passage_id NOT IN "
-        "(SELECT passage_id FROM repeats)"
+        "(SELECT passage_id FROM repeats UNION ALL SELECT passage_id FROM new_keys)"
     ),
 }
 

@@ -23,7 +23,6 @@ from smsearch.index.database import (
 from smsearch.index.derived import (
     derived_faults,
     forget_derived,
-    make_derived,
     open_derived,
     record_tuning,
     sweep_derived,
@@ -81,6 +80,9 @@ class IndexWriter:
             self._in_batch = True
             try:
                 yield
+            except BaseException:
+                self._groups.keys.forget()
+                raise
             finally:
                 self._in_batch = False
         if self._is_unswept:
@@ -151,7 +153,8 @@ class IndexWriter:
             if not (force or late or derived_faults(self.folder, self.store)):
                 return False
             with self.batch():
-                write_derived(self.folder, self.store, make_derived(self.store, self.encoder.dim))
+                self._groups.keys.settle(few=False)
+                write_derived(self.folder, self.store, self.encoder.dim)
                 self._is_unswept = True  # until the outermost batch is kept: readers still need the old files
         return True
 

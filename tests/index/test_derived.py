@@ -174,7 +174,7 @@ def test_writing_clears_the_changes_and_counts_the_generation(tmp_path: Path) ->
         put(writer, "a", "ape")
         assert writer.store.count("changes") == 1
         with writer.batch():
-            write_derived(tmp_path, writer.store, make_derived(writer.store, 6))
+            write_derived(tmp_path, writer.store, 6)
         assert writer.store.count("changes") == 0
         assert derived_generation(writer.store) == 1
 

@@ -39,7 +39,7 @@ def half(*values: float) -> bytes:
         ('UPDATE passages SET "end" = ? WHERE passage_id = 5', 4, "there are 1 passages beyond the end of their docu"),
         ("UPDATE passages SET representative = ? WHERE passage_id = 5", 2, "there are 1 passages represented by one"),
         ("UPDATE passages SET representative = ? WHERE passage_id = 5", 99, "there are 1 passages represented by one"),
-        ("DELETE FROM repeats WHERE passage_id = ?", 5, "there are 1 representatives without a key"),
+        ("DELETE FROM new_keys WHERE passage_id = ?", 5, "there are 1 representatives without a key"),
         (
             "UPDATE encodings SET words = ? WHERE passage_id = 1",
             b"1234",

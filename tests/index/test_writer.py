@@ -107,6 +107,8 @@ def test_starting_again_keeps_documents_and_forgets_passages(tmp_path: Path) -> 
         other = EncoderRecord("other", 3, "f", {"x": 1})
         with writer.batch():
             writer.start_again(other)
-        counts = {name: writer.store.count(name) for name in ("documents", "passages", "encodings", "repeats")}
-        assert counts == {"documents": 1, "passages": 0, "encodings": 0, "repeats": 0}
+        counts = {
+            name: writer.store.count(name) for name in ("documents", "passages", "encodings", "repeats", "new_keys")
+        }
+        assert counts == {"documents": 1, "passages": 0, "encodings": 0, "repeats": 0, "new_keys": 0}
         assert writer.encoder == other

@@ -57,11 +57,8 @@ def test_a_build_by_workers_leaves_the_same_index(tmp_path: Path, monkeypatch: p
             assert index.report is not None
             assert (index.report.added, index.verify()) == (30, [])
         with open_writer(tmp_path / jobs) as writer:
-            rows = writer.store.connection.execute(
-                "SELECT * FROM encodings JOIN passages USING (passage_id)"
-            ).fetchall()
-            repeats = writer.store.connection.execute("SELECT * FROM repeats").fetchall()
-        contents.append((rows, repeats))
+            tables = ("encodings", "passages", "repeats", "new_keys")
+            contents.append([writer.store.connection.execute(f"SELECT * FROM {table}").fetchall() for table in tables])
     assert contents[0] == contents[1]
 
 
