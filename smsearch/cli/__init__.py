@@ -29,20 +29,21 @@ app = typer.Typer(
     help="Search posts by meaning, across languages, offline.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # boxes around the help cost a third of its time
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("index")(index)
-app.command("update")(update)
-app.command("ask")(ask)
+app.command("index", short_help="Read files, folders and exports into an index.")(index)
+app.command("update", short_help="Read the recorded sources again.")(update)
+app.command("ask", short_help="Find the passages that answer a question.")(ask)
 app.command("search", hidden=True, help="The same as `ask`.")(ask)
-app.command("similar")(similar)
-app.command("status")(status)
-app.command("verify")(verify)
-app.command("tune")(tune)
-app.command("remove")(remove)
-app.command("show")(show)
-app.command("export")(export)
-app.add_typer(train)
+app.command("similar", short_help="Find documents about the same.")(similar)
+app.command("status", short_help="Say what the index holds.")(status)
+app.command("verify", short_help="Check that everything in the index is sound.")(verify)
+app.command("tune", short_help="Choose how much of a large index a search looks at.")(tune)
+app.command("remove", short_help="Take documents out of the index.")(remove)
+app.command("show", short_help="Print a document in full.")(show)
+app.command("export", short_help="Print every passage as a line of JSON.")(export)
+app.add_typer(train, short_help="Train a static encoder of your own.")
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001  typer calls it so
