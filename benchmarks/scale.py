@@ -16,6 +16,7 @@ import json
 import os
 import random
 import shutil
+import statistics
 import tempfile
 import time
 from itertools import islice
@@ -30,6 +31,7 @@ from smsearch.index.reader import IndexReader
 from smsearch.records import Filters
 
 K = 10
+FILTERS = {"all": Filters(), "lang_sv": Filters(langs=("sv",)), "rare": Filters(where=(("shelf", "rare"),))}
 
 
 def write_part(passages: Path, n: int, out: Path) -> int:
@@ -42,16 +44,17 @@ def write_part(passages: Path, n: int, out: Path) -> int:
     return n_bytes
 
 
-def queries_of(corpus: Path, n: int) -> list[str]:
-    """Sentences of 4 to 12 words, drawn from passages all over the corpus."""
+def queries_of(corpus: Path, n: int) -> dict[str, str]:
+    """Sentences of 4 to 12 words, drawn from passages all over the corpus, each with its language."""
     draw = random.Random(29)  # noqa: S311  a sample, not a secret
     lines = corpus.read_bytes().splitlines()
-    found: list[str] = []
+    found: dict[str, str] = {}
     while len(found) < n:
-        sentences = json.loads(draw.choice(lines))["text"].replace("? ", ". ").split(". ")
+        row = json.loads(draw.choice(lines))
+        sentences = row["text"].replace("? ", ". ").split(". ")
         one = draw.choice(sentences).strip()
         if 4 <= one.count(" ") + 1 <= 12:
-            found.append(one)
+            found[one] = row["id"].partition("-")[0]
     return found
 
 
@@ -84,8 +87,9 @@ def sizes(index: Path) -> dict[str, int]:
     return {path.name: path.stat().st_size for path in index.iterdir() if path.stat().st_size}
 
 
-def ask(index: Path, queries: list[str]) -> dict[str, Any]:
+def ask(index: Path, langs: dict[str, str]) -> dict[str, Any]:
     """Times of cold and warm queries, recall by language, memory."""
+    queries = list(langs)
     cold = [run(smsearch("ask", query, "--index", str(index), "--json")) for query in queries[:5]]
     found: dict[str, Any] = {"cold_s": round(sorted(each.seconds for each in cold)[2], 3)}
     with library.open_index(index) as opened:
@@ -105,32 +109,33 @@ def ask(index: Path, queries: list[str]) -> dict[str, Any]:
         encoder = opened.encoder
     reader = IndexReader(index)
     with reader.snapshot():
-        found |= measure_vectors(reader, encoder.encode_queries(queries))
+        found |= measure_vectors(reader, encoder.encode_queries(queries), list(langs.values()))
     reader.close()
     return found
 
 
-def measure_vectors(reader: IndexReader, vectors: np.ndarray) -> dict[str, Any]:
+def measure_vectors(reader: IndexReader, vectors: np.ndarray, langs: list[str]) -> dict[str, Any]:
     """The vector search alone: time, recall against the exact one over all and inside filters, many at once."""
     found: dict[str, Any] = {}
-    few = vectors[:40]
-    exact: dict[str, list[np.ndarray]] = {}
-    for name, filters in {
-        "all": Filters(),
-        "lang_sv": Filters(langs=("sv",)),
-        "rare": Filters(where=(("shelf", "rare"),)),
-    }.items():
+    for name, filters in FILTERS.items():
         admitted = reader.admitted(filters)
-        got = [reader.vectors.search(one[None], K, admitted=admitted)[1][0] for one in vectors]
-        exact[name] = [reader.vectors.search(one[None], K, admitted=admitted, exact=True)[1][0] for one in few]
-        found[f"recall_{name}"] = round(
-            float(np.mean([np.isin(a, b).mean() for a, b in zip(exact[name], got, strict=False)])), 4
-        )
-        found[f"vectors_{name}_ms"] = times(
-            lambda one, on=admitted: reader.vectors.search(one[None], K, admitted=on), vectors
-        )
+
+        def search(one: np.ndarray, on: np.ndarray = admitted, *, exact: bool = False) -> np.ndarray:
+            _, (rows,) = reader.vectors.search(one[None], K, admitted=on, exact=exact)
+            return rows
+
+        if not admitted.any():
+            continue
+        recalls = [float(np.isin(search(one, exact=True), search(one)).mean()) for one in vectors]
+        found[f"recall_{name}"] = round(statistics.mean(recalls), 4)
+        found[f"vectors_{name}_ms"] = times(search, vectors)
+        if name == "all":
+            by_lang = {
+                of: [r for r, lang in zip(recalls, langs, strict=True) if lang == of] for of in sorted(set(langs))
+            }
+            found["recall_by_lang"] = {of: round(statistics.mean(each), 3) for of, each in by_lang.items()}
+            found["exact_ms"] = times(lambda one, by=search: by(one, exact=True), vectors[:40])
     everything = reader.alive
-    found["exact_ms"] = times(lambda one: reader.vectors.search(one[None], K, admitted=everything, exact=True), few)
     found["stream_ms"] = stream_times(len(reader) * vectors.shape[1] * (2 if reader.compares_all else 1))
     many = np.concatenate([vectors] * (1000 // len(vectors) + 1))[:1000]
     begin = time.perf_counter()

@@ -615,7 +615,7 @@ def test_an_index_in_clusters_can_be_tuned_and_searched_exactly(index: Index, mo
     assert index.tune(0.9).vector_index == "SQfp16, every vector compared"  # a small one needs no tuning
     every = index.search(QUESTION, 12, mode="dense")
     monkeypatch.setattr("smsearch.index.derived.FLAT_LIMIT", 10)
-    monkeypatch.setattr("smsearch.search.candidates._EXHAUSTIVE_STORED", 10)
+    monkeypatch.setattr("smsearch.search.candidates._EXHAUSTIVE", 10)
     with index._writing() as writer:
         writer.refresh_derived(force=True)
     status = index.tune(1)

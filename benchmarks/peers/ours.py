@@ -30,7 +30,7 @@ def prepare(passages: Path, work: Path, n: int) -> None:
     """Write texts, vectors, queries and the table."""
     corpus = work / "corpus.jsonl"
     write_part(passages, n, corpus)
-    queries = queries_of(corpus, 200)
+    queries = list(queries_of(corpus, 200))
     encoder = smsearch.load_encoder("builtin")
     texts = [json.loads(line)["text"] for line in corpus.read_text("utf-8").splitlines()]
     np.savez(work / "vectors.npz", passages=encoder.encode_passages(texts), queries=encoder.encode_queries(queries))

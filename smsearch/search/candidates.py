@@ -14,9 +14,11 @@ from smsearch.search.late import QueryTokens, late_scores
 from smsearch.search.question import Question
 from smsearch.text.words import query_words
 
-_EXHAUSTIVE = 20_000
-_EXHAUSTIVE_STORED = 1_000  # where the vectors of candidates are read from SQLite
+_EXHAUSTIVE = 1_000  # so many passages are all scored by every part
+_FEW = 20_000
+_DEPTHS = (1_000, 200)  # how deep into each ranking to go, where there are few and where there are many
 
+_SHALLOW = 32  # where only one ranking is asked
 _MOST_LANGS = 12
 
 Rows = NDArray[np.int64]
@@ -70,8 +72,7 @@ def gather_candidates(
         depth: How deep into each ranking to go.
     """
     n_admitted = int(np.count_nonzero(admitted))
-    exhaustive = n_admitted <= exhaustive_limit(reader)
-    words_rows, words_scores, bound = _lexical(reader, question, admitted, n_admitted if exhaustive else depth)
+    words_rows, words_scores, bound = _lexical(reader, question, admitted, depth)
     if question.mode == "lexical":
         return Candidates(words_rows, None, words_scores, bound, None)
     encoder = load_encoder()
@@ -79,7 +80,7 @@ def gather_candidates(
     if question.mode == "dense":
         scores, rows = reader.vectors.search(vector, depth, admitted=admitted, exact=question.exact)
         return Candidates(rows[0], scores[0], np.zeros_like(scores[0]), bound, None)
-    if exhaustive:
+    if depth >= n_admitted:
         candidates = np.flatnonzero(admitted)
     else:
         nearest = reader.vectors.nearest(vector[0], depth, admitted=admitted, exact=question.exact)
@@ -92,9 +93,12 @@ def gather_candidates(
     return Candidates(candidates, reader.vectors.scores(vector[0], candidates), bm25, bound, late)
 
 
-def exhaustive_limit(reader: IndexReader) -> int:
-    """So many passages are all scored by every part."""
-    return _EXHAUSTIVE if reader.compares_all else _EXHAUSTIVE_STORED
+def first_depth(n_admitted: int, question: Question) -> int:
+    """How deep into each ranking to go at first: to the end where passages are few."""
+    if question.mode != "hybrid":
+        return min(n_admitted, max(_SHALLOW, 4 * question.k))
+    depth = _DEPTHS[n_admitted > _FEW]
+    return n_admitted if n_admitted <= _EXHAUSTIVE else max(depth, 4 * question.k)
 
 
 def _lexical(

@@ -14,7 +14,7 @@ from smsearch.index.derived import stored_vectors
 from smsearch.index.reader import IndexReader
 from smsearch.index.store import StoredPassage
 from smsearch.records import Hit
-from smsearch.search.candidates import Candidates, Scores, exhaustive_limit, gather_candidates
+from smsearch.search.candidates import Candidates, Scores, first_depth, gather_candidates
 from smsearch.search.fusion import fuse
 from smsearch.search.highlighting import Highlighter, Stretch
 from smsearch.search.question import Question
@@ -72,8 +72,7 @@ class Searcher:
         with self._reader.snapshot():
             admitted = self._reader.admitted(question.filters)
             n_admitted = int(np.count_nonzero(admitted))
-            first = _DEPTH if question.mode == "hybrid" else _BLOCK
-            depth = n_admitted if n_admitted <= exhaustive_limit(self._reader) else max(first, 4 * question.k)
+            depth = first_depth(n_admitted, question)
             n_reranked = max(_RERANKED, question.k)
             while True:
                 candidates = gather_candidates(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 import smsearch
 from smsearch import Document, Index
 from smsearch.index.reader import IndexReader
-from smsearch.search import candidates, searcher
+from smsearch.search import candidates
 from smsearch.search.question import Question
 from smsearch.search.searcher import Searcher
 from tests.fakes import KeywordEncoder
@@ -24,7 +24,8 @@ QUESTION = "why say no to social media"
 def shallow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every index counts as too large to score every passage."""
     monkeypatch.setattr(candidates, "_EXHAUSTIVE", 2)
-    monkeypatch.setattr(searcher, "_DEPTH", 3)
+    monkeypatch.setattr(candidates, "_DEPTHS", (3, 3))
+    monkeypatch.setattr(candidates, "_SHALLOW", 3)
 
 
 def test_ties_are_ordered_by_passage_id_in_every_mode(make_index: MakeIndex) -> None:
