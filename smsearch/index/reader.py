@@ -154,7 +154,9 @@ class IndexReader:
         last: dict[int, int] = dict(
             self.store.connection.execute("SELECT passage_id, added FROM changes ORDER BY change_id")
         )
-        known = set(base.passage_ids[np.isin(base.passage_ids, np.array(list(last), np.int64))].tolist())
+        changed = np.array(list(last), np.int64)
+        places = np.minimum(np.searchsorted(base.passage_ids, changed), max(len(base.passage_ids) - 1, 0))
+        known = set(changed[base.passage_ids[places] == changed].tolist()) if len(base.passage_ids) else set[int]()
         later_ids = np.array(sorted(i for i, added in last.items() if added and i not in known), dtype=np.int64)
         gone = np.array([i for i, added in last.items() if not added and i in known], dtype=np.int64)
         vectors, self._later_tokens, words, langs = later_passages(self.store, later_ids, self.encoder.dim)

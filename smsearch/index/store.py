@@ -299,8 +299,9 @@ class Store:
     def admitted(self, filters: Filters) -> list[int]:
         """Representatives that stand for at least one passage the filters admit, in order."""
         condition, values = filter_sql(filters)
+        tables = _JOINED if "d." in condition else "FROM passages p"
         rows = self.connection.execute(
-            f"SELECT DISTINCT COALESCE(p.representative, p.passage_id) AS r {_JOINED} WHERE {condition} ORDER BY r",
+            f"SELECT DISTINCT COALESCE(p.representative, p.passage_id) AS r {tables} WHERE {condition} ORDER BY r",
             values,
         )
         return [row[0] for row in rows]
