@@ -194,6 +194,17 @@ def scale_table(found: dict[tuple[str, str], Result]) -> list[str]:
     return lines
 
 
+def language_lines(found: dict[tuple[str, str], Result]) -> list[str]:
+    """Recall of the clusters against the exact search by the language of the query, at the largest size."""
+    results = [result for (group, _), result in found.items() if group == "scale" and result["runs"]]
+    largest = max(results, key=lambda result: result["runs"][0]["n"], default=None)
+    by_lang = largest["runs"][0].get("recall_by_lang", {}) if largest else {}
+    if not largest or not by_lang:
+        return []
+    listed = ", ".join(f"{lang} {recall:.2f}" for lang, recall in sorted(by_lang.items(), key=lambda pair: pair[1]))
+    return ["", f"Recall@10 of the vector search by the language of the query, {largest['name']}: {listed}."]
+
+
 def growth(found: dict[tuple[str, str], Result]) -> list[tuple[str, list[tuple[float, float]], float]]:
     """For the plot: what, the points, and the slope between the two largest sizes."""
     curves = []
@@ -250,6 +261,7 @@ def page(found: dict[tuple[str, str], Result], about: dict[str, Any]) -> list[st
         "### By size",
         "",
         *scale_table(found),
+        *language_lines(found),
         "",
         "![growth](plots/growth.svg)",
         "",

@@ -151,8 +151,12 @@ def forget_derived(store: Store) -> None:
 
 
 def record_tuning(store: Store, tuned: Tuned) -> None:
-    """Record another tuning for the derived files as they stand; call within a write transaction."""
-    store.set_meta(_META, {**store.get_meta(_META), "tuned": tuned.as_dict()})
+    """Record another tuning for the derived files as they stand; call within a write transaction.
+
+    It counts as a new generation, so that readers open them again.
+    """
+    recorded = store.get_meta(_META)
+    store.set_meta(_META, {**recorded, "tuned": tuned.as_dict(), "generation": recorded["generation"] + 1})
 
 
 def sweep_derived(folder: Path, store: Store) -> None:

@@ -7,12 +7,16 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from smsearch.index.vectors import ClusteredIndex
 
 _QUERIES: Final = 64
 _K: Final = 10
 _SEED: Final = 11
+_NOISE: Final = (
+    2.0  # beside a vector of length 1: as far as short queries stand from their passages; less promises too much
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,7 @@ class Tuned:
         return asdict(self)
 
 
-def tune(index: ClusteredIndex, *, recall: float = Tuned.usual) -> Tuned:
+def tune(index: ClusteredIndex, *, recall: float = Tuned.usual, alive: NDArray[np.bool_] | None = None) -> Tuned:
     """Let an index visit as few clusters as give the recall wanted; sets `index.n_probes`.
 
     Queries are vectors of the index itself, a seeded sample of 64, each with some noise, for a query is no passage;
@@ -50,19 +54,21 @@ def tune(index: ClusteredIndex, *, recall: float = Tuned.usual) -> Tuned:
     Args:
         index: Filled.
         recall: Share of the ten nearest to find, in `(0, 1]`.
+        alive: `(len(index),)`; rows whose passages are still there. None for all.
     """
     draw = np.random.default_rng(_SEED)
-    rows = np.sort(draw.choice(len(index), min(_QUERIES, len(index)), replace=False))
+    there = np.arange(len(index)) if alive is None else np.flatnonzero(alive)
+    rows = np.sort(draw.choice(there, min(_QUERIES, len(there)), replace=False))
     queries = index.fetch(rows)
-    queries += draw.standard_normal(queries.shape, np.float32) * np.float32(0.5 / np.sqrt(index.dim))
-    _, exact = index.search(queries, _K, exact=True)
+    queries += draw.standard_normal(queries.shape, np.float32) * np.float32(_NOISE / np.sqrt(index.dim))
+    _, exact = index.search(queries, _K, admitted=alive, exact=True)
     n_probes, found = 1, 0.0
     while True:
         index.n_probes = n_probes
         seconds, found = [], 0.0
         for query, wanted in zip(queries, exact, strict=True):
             begin = time.perf_counter()
-            _, got = index.search(query[None], _K)
+            _, got = index.search(query[None], _K, admitted=alive)
             seconds.append(time.perf_counter() - begin)
             found += float(np.isin(wanted, got[0]).mean()) / len(queries)
         if found >= recall or n_probes >= index.n_clusters:

@@ -9,6 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import numpy as np
+
 from smsearch.errors import IndexStateError
 from smsearch.files import writer_lock
 from smsearch.index.database import (
@@ -180,7 +182,11 @@ class IndexWriter:
             derived = open_derived(self.folder, self.store, self.encoder.dim)
             if derived is None or not isinstance(derived.vectors, ClusteredIndex):
                 return None
-            tuned = tune(derived.vectors, recall=recall)
+            gone = self.store.connection.execute("SELECT passage_id FROM changes WHERE NOT added")
+            alive = ~np.isin(derived.passage_ids, np.array([row[0] for row in gone], np.int64))
+            if not alive.any():
+                return None
+            tuned = tune(derived.vectors, recall=recall, alive=alive)
             record_tuning(self.store, tuned)
         return tuned
 

@@ -16,7 +16,7 @@ from smsearch.text.words import query_words
 
 _EXHAUSTIVE = 1_000  # so many passages are all scored by every part
 _FEW = 20_000
-_DEPTHS = (1_000, 200)  # how deep into each ranking to go, where there are few and where there are many
+_DEPTHS = (400, 200)  # how deep into each ranking to go, where there are few and where there are many
 
 _SHALLOW = 32  # where only one ranking is asked
 _MOST_LANGS = 12

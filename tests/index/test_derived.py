@@ -223,6 +223,25 @@ def test_many_passages_stand_in_clusters_and_are_found_as_if_all_were_compared(
     assert answers(folder) == (True, *exact[1:])
 
 
+def test_tuning_looks_past_passages_that_are_gone_and_open_readers_follow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("smsearch.index.derived.FLAT_LIMIT", 100)
+    make(tmp_path, *(" ".join(found) for found in product(KEYWORDS, repeat=3)))
+    reader = IndexReader(tmp_path)
+    with open_writer(tmp_path) as writer:
+        for number in range(0, 216, 3):
+            writer.remove_document(str(number))
+        for recall in (1.0, 0.01):
+            tuned = writer.tune(recall=recall)
+            assert tuned is not None
+            with reader.snapshot():
+                assert reader.tuned == tuned
+        assert tuned.n_probes == 1
+        assert derived_faults(tmp_path, writer.store) == []
+    reader.close()
+
+
 def test_few_passages_need_no_tuning(tmp_path: Path) -> None:
     with open_writer(make(tmp_path, "ape")) as writer:
         assert writer.tune(recall=0.9) is None
