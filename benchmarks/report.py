@@ -249,9 +249,13 @@ def draw(curves: list[tuple[str, list[tuple[float, float]], float]]) -> None:
 def page(found: dict[tuple[str, str], Result], about: dict[str, Any]) -> list[str]:
     """All that is generated in benchmarks/README.md."""
     curves = growth(found)
+    taken: dict[str, list[str]] = {}
+    for (group, _), result in found.items():
+        taken.setdefault(result["about"]["commit"], []).append(group)
+    commits = "; ".join(f"{', '.join(dict.fromkeys(groups))} at commit {commit}" for commit, groups in taken.items())
     return [
         f"{about['processor']}, {about['cores']} cores, {about['memory_gb']:.0f} GB, {about['system']}, Python "
-        f"{about['python']}, {about['date']}, commit {about['commit']}. Medians of repetitions taken in turns.",
+        f"{about['python']}, {about['date']}; {commits}. Medians of repetitions taken in turns.",
         "",
         "### What was to be reached",
         "",
