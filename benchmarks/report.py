@@ -243,7 +243,7 @@ def draw(curves: list[tuple[str, list[tuple[float, float]], float]]) -> None:
     axes.grid(visible=True, which="major", alpha=0.3)
     axes.legend(fontsize="small")
     PLOTS.mkdir(exist_ok=True)
-    figure_.savefig(PLOTS / "growth.svg", metadata={"Date": None}, bbox_inches="tight")
+    figure_.savefig(PLOTS / "growth.svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None}, bbox_inches="tight")
 
 
 def page(found: dict[tuple[str, str], Result], about: dict[str, Any]) -> list[str]:
