@@ -241,9 +241,13 @@ def draw(curves: list[tuple[str, list[tuple[float, float]], float]]) -> None:
         axes.loglog(*zip(*points, strict=True), marker="o", label=f"{what}, slope {slope:.2f}")
     axes.set_xlabel("passages")
     axes.grid(visible=True, which="major", alpha=0.3)
-    axes.legend(fontsize="small")
+    axes.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1.01, 1))
     PLOTS.mkdir(exist_ok=True)
-    figure_.savefig(PLOTS / "growth.svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None}, bbox_inches="tight")
+    figure_.savefig(
+        PLOTS / "growth.svg",
+        metadata={"Date": None, "Creator": None, "Format": None, "Type": None},
+        bbox_inches="tight",
+    )
 
 
 def page(found: dict[tuple[str, str], Result], about: dict[str, Any]) -> list[str]:
