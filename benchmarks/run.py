@@ -104,10 +104,12 @@ def main() -> None:
     parser.add_argument("--passages", type=Path, help="file that benchmarks/passages.py wrote")
     parser.add_argument("--full", action="store_true", help="a million passages too")
     parser.add_argument("--group", action="append", default=[], help="only this group")
+    parser.add_argument("--name", action="append", default=[], help="only this condition")
     parser.add_argument("--peers", type=Path, default=ROOT / ".peers", help="folder of their environments")
     options = parser.parse_args()
     plan = tomllib.loads((HERE / "conditions.toml").read_text("utf-8"))
     entries = chosen(plan["condition"], options.group, full=options.full)
+    entries = [entry for entry in entries if not options.name or entry["name"] in options.name]
     peers = Peers(options.peers)
     with tempfile.TemporaryDirectory() as work:
         smsearch = Path(sys.executable).with_name("smsearch")

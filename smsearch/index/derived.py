@@ -176,25 +176,6 @@ def stored_vectors(connection: Connection, passage_ids: NDArray[np.int64], dim: 
     Raises:
         NotFoundError: If there is no such passage.
     """
-    return _read_vectors(connection, passage_ids, dim)
-
-
-def later_passages(
-    store: Store, passage_ids: NDArray[np.int64], dim: int
-) -> tuple[Vectors, PackedTokens, Postings, list[str]]:
-    """Vectors, token lists, words and languages of some passages, straight from SQLite."""
-    tokens, words, langs = [], [], dict[str, None]()
-    query = "SELECT tokens, words, lang FROM encodings JOIN passages USING (passage_id) WHERE passage_id = ?"
-    for passage_id in passage_ids.tolist():
-        of_tokens, of_words, lang = store.connection.execute(query, (passage_id,)).fetchone()
-        tokens.append(of_tokens)
-        words.append(of_words)
-        langs[lang] = None
-    vectors = _read_vectors(store.connection, passage_ids, dim)
-    return vectors, PackedTokens.from_bytes(tokens), Postings.from_packed(words), list(langs)
-
-
-def _read_vectors(connection: Connection, passage_ids: NDArray[np.int64], dim: int) -> Vectors:
     wanted, places = np.unique(passage_ids, return_inverse=True)
     packed: list[bytes] = []
     for start in range(0, len(wanted), _BOUND):
@@ -209,8 +190,23 @@ def _read_vectors(connection: Connection, passage_ids: NDArray[np.int64], dim: i
     return np.frombuffer(b"".join(packed), dtype="<f2").reshape(-1, dim)[places].astype(np.float32)
 
 
+def later_passages(
+    store: Store, passage_ids: NDArray[np.int64], dim: int
+) -> tuple[Vectors, PackedTokens, Postings, list[str]]:
+    """Vectors, token lists, words and languages of some passages, straight from SQLite."""
+    tokens, words, langs = [], [], dict[str, None]()
+    query = "SELECT tokens, words, lang FROM encodings JOIN passages USING (passage_id) WHERE passage_id = ?"
+    for passage_id in passage_ids.tolist():
+        of_tokens, of_words, lang = store.connection.execute(query, (passage_id,)).fetchone()
+        tokens.append(of_tokens)
+        words.append(of_words)
+        langs[lang] = None
+    vectors = stored_vectors(store.connection, passage_ids, dim)
+    return vectors, PackedTokens.from_bytes(tokens), Postings.from_packed(words), list(langs)
+
+
 def _fetcher(connection: Connection, passage_ids: NDArray[np.int64], dim: int) -> Any:  # noqa: ANN401  vectors.Fetch
-    return lambda rows: _read_vectors(connection, passage_ids[rows], dim)
+    return lambda rows: stored_vectors(connection, passage_ids[rows], dim)
 
 
 def _make_tokens(store: Store) -> tuple[NDArray[np.int64], PackedTokens]:
@@ -245,7 +241,7 @@ def _make_vectors(
         _fill(whole, store.connection, dim)
         return whole, None
     every = max(n // (_SAMPLED_PER_CLUSTER * cluster_count(n)), 1)
-    sample = _read_vectors(store.connection, passage_ids[::every], dim)
+    sample = stored_vectors(store.connection, passage_ids[::every], dim)
     clusters = ClusteredIndex.train(sample, n, fetch=_fetcher(store.connection, passage_ids, dim))
     _fill(clusters, store.connection, dim)
     return clusters, tune(clusters, recall=recall_wanted(store))

@@ -16,6 +16,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from smsearch.errors import IndexStateError
+
 _MOST_COUNTED: Final = 255  # of one word in one passage
 _MOST_WORDS: Final = 0xFFFF  # of one passage
 _ROW_BITS: Final = 24
@@ -107,10 +109,12 @@ class PostingsBuilder:
         """Append rows, each as `pack_words` gave it.
 
         Raises:
-            OverflowError: If there are more than 16,777,216 rows.
+            IndexStateError: If there are more than 16,777,216 rows.
         """
         if self._n + len(packed) > 1 << _ROW_BITS:
-            raise OverflowError(f"more than {1 << _ROW_BITS} passages in one index")
+            raise IndexStateError(
+                f"there are more than {1 << _ROW_BITS} passages in the index; divide its sources among several with --index"
+            )
         sizes = np.array([len(each) for each in packed], np.int64) // 5
         data = np.frombuffer(b"".join(packed), np.uint8)
         is_number = np.repeat(np.tile([True, False], len(packed)), np.stack([4 * sizes, sizes], 1).ravel())

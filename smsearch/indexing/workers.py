@@ -23,7 +23,7 @@ from typing import IO, Any, Final, Self, TypeVar
 
 from smsearch.encoders import load_encoder
 from smsearch.encoders.protocol import Encoder
-from smsearch.errors import EncoderError, WorkerError
+from smsearch.errors import EncoderError, InputError, WorkerError
 from smsearch.index.store import EncodedPassage
 from smsearch.indexing.preparing import Batch, CutOptions, Prepared, Preparer
 from smsearch.records import Document, Passage, Section, Span
@@ -165,7 +165,7 @@ def job_count() -> int:
     given = os.environ.get("SMSEARCH_JOBS", "")
     if given:
         if not given.isdecimal() or not int(given):
-            raise EncoderError(f"SMSEARCH_JOBS is {given!r}; set it to a number of processes, from 1")
+            raise InputError(f"SMSEARCH_JOBS is {given!r}; set it to a number of processes, from 1")
         return int(given)
     return (os.cpu_count() or 1) if sys.executable else 1
 

@@ -14,9 +14,8 @@ from smsearch.search.late import QueryTokens, late_scores
 from smsearch.search.question import Question
 from smsearch.text.words import query_words
 
-_EXHAUSTIVE = 1_000  # so many passages are all scored by every part
-_FEW = 20_000
-_DEPTHS = (400, 200)  # how deep into each ranking to go, where there are few and where there are many
+_EXHAUSTIVE = 20_000  # so many passages are all scored by every part
+_DEPTH = 200  # how deep into each ranking to go where there are more
 
 _SHALLOW = 32  # where only one ranking is asked
 _MOST_LANGS = 12
@@ -97,8 +96,7 @@ def first_depth(n_admitted: int, question: Question) -> int:
     """How deep into each ranking to go at first: to the end where passages are few."""
     if question.mode != "hybrid":
         return min(n_admitted, max(_SHALLOW, 4 * question.k))
-    depth = _DEPTHS[n_admitted > _FEW]
-    return n_admitted if n_admitted <= _EXHAUSTIVE else max(depth, 4 * question.k)
+    return n_admitted if n_admitted <= _EXHAUSTIVE else max(_DEPTH, 4 * question.k)
 
 
 def _lexical(

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from smsearch.errors import IndexStateError
 from smsearch.index.lexical import LexicalIndex
 from smsearch.index.postings import Postings, PostingsBuilder, pack_words, word_number
 from smsearch.index.reader import IndexReader
@@ -137,7 +138,7 @@ def test_counts_and_lengths_end_where_their_numbers_do() -> None:
 def test_more_rows_than_can_be_numbered_are_refused() -> None:
     builder = PostingsBuilder()
     builder._n = (1 << 24) - 1
-    with pytest.raises(OverflowError, match="more than 16777216 passages"):
+    with pytest.raises(IndexStateError, match="more than 16777216 passages"):
         builder.add([b"", b""])
 
 

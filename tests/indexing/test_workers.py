@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from smsearch.encoders import load_encoder
-from smsearch.errors import EncoderError, WorkerError
+from smsearch.errors import EncoderError, InputError, WorkerError
 from smsearch.index.writer import open_writer
 from smsearch.indexing import updating, workers
 from smsearch.indexing.preparing import Batch, CutOptions, Preparer
@@ -96,7 +96,7 @@ def test_the_number_of_processes_can_be_set(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("SMSEARCH_JOBS", "3")
     assert job_count() == 3
     monkeypatch.setenv("SMSEARCH_JOBS", "none")
-    with pytest.raises(EncoderError, match="SMSEARCH_JOBS is 'none'; set it to a number"):
+    with pytest.raises(InputError, match="SMSEARCH_JOBS is 'none'; set it to a number"):
         job_count()
     monkeypatch.delenv("SMSEARCH_JOBS")
     monkeypatch.setattr(workers.sys, "executable", "")

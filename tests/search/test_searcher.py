@@ -24,7 +24,7 @@ QUESTION = "why say no to social media"
 def shallow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every index counts as too large to score every passage."""
     monkeypatch.setattr(candidates, "_EXHAUSTIVE", 2)
-    monkeypatch.setattr(candidates, "_DEPTHS", (3, 3))
+    monkeypatch.setattr(candidates, "_DEPTH", 3)
     monkeypatch.setattr(candidates, "_SHALLOW", 3)
 
 
