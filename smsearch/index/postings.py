@@ -113,7 +113,7 @@ class PostingsBuilder:
         """
         if self._n + len(packed) > 1 << _ROW_BITS:
             raise IndexStateError(
-                f"there are more than {1 << _ROW_BITS} passages in the index; divide its sources among several with --index"
+                f"more than {1 << _ROW_BITS} passages are too many for one index; divide its sources with --index"
             )
         sizes = np.array([len(each) for each in packed], np.int64) // 5
         data = np.frombuffer(b"".join(packed), np.uint8)

@@ -138,7 +138,7 @@ def test_counts_and_lengths_end_where_their_numbers_do() -> None:
 def test_more_rows_than_can_be_numbered_are_refused() -> None:
     builder = PostingsBuilder()
     builder._n = (1 << 24) - 1
-    with pytest.raises(IndexStateError, match="more than 16777216 passages"):
+    with pytest.raises(IndexStateError, match="more than 16777216 passages are too many"):
         builder.add([b"", b""])
 
 
