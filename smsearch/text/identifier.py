@@ -10,13 +10,12 @@ import unicodedata
 from collections.abc import Sequence
 from functools import cache
 from math import sqrt
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from py3langid.langid import LanguageIdentifier
+from smsearch.text.language_tables import LanguageTables, load_tables
 
 _FEW: Final = 12  # so few texts are walked through one after the other
 _TOGETHER: Final = 512
@@ -25,14 +24,14 @@ _TOGETHER: Final = 512
 class BatchIdentifier:
     """Classifies texts; it keeps no state between them."""
 
-    def __init__(self, model: LanguageIdentifier) -> None:
-        """Take the tables of a py3langid model."""
-        self._weights: NDArray[np.float16] = model.nb_ptc
-        self._priors: NDArray[np.float32] = np.asarray(model.nb_pc, np.float32)
-        self._labels: list[str] = model.nb_classes
-        self._next = np.frombuffer(model.tk_nextmove, dtype=f"u{model.tk_nextmove.itemsize}").astype(np.int32)
-        self._row = np.frombuffer(model.tk_row, dtype=f"u{model.tk_row.itemsize}").astype(np.int32) << 8
-        self._found = np.asarray(model.tk_output, np.int32)
+    def __init__(self, tables: LanguageTables) -> None:
+        """Use the tables of a py3langid model."""
+        self._weights = tables.weights
+        self._priors = tables.priors
+        self._labels = tables.labels
+        self._next = tables.following
+        self._row = tables.row
+        self._found = tables.found
         self._first = np.array([self._labels.index(label) for label in self._labels])
 
     def classify(self, texts: Sequence[str]) -> list[tuple[str, float]]:
@@ -92,10 +91,8 @@ class BatchIdentifier:
 
 @cache
 def identifier() -> BatchIdentifier:
-    """The identifier, loaded on first use in about half a second."""
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier
-
-    return BatchIdentifier(LanguageIdentifier.from_model_file(MODEL_FILE))
+    """The identifier, loaded on first use."""
+    return BatchIdentifier(load_tables())
 
 
 def _encode(text: str) -> bytes:

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 from smsearch.text.identifier import identifier
+from smsearch.text.language_tables import LanguageTables, cache_folder, load_tables
 
 SEEDS = Path(__file__).parents[2] / "seeds"
 
@@ -46,3 +48,49 @@ def test_a_text_is_told_alike_alone_and_among_others() -> None:
 def test_a_text_without_features_has_no_confidence() -> None:
     ((_, confidence),) = identifier().classify([""])
     assert confidence < 0.05
+
+
+def assert_same_tables(found: LanguageTables, expected: LanguageTables) -> None:
+    assert found.labels == expected.labels
+    for name in ("following", "row", "found", "weights", "priors"):
+        assert np.array_equal(getattr(found, name), getattr(expected, name)), name
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SMSEARCH_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def test_tables_that_were_kept_are_those_that_were_unpacked_and_older_ones_go(cache: Path) -> None:
+    cache.mkdir()
+    (cache / "languages-0.0-little.bin").write_bytes(b"of an older version")
+    unpacked = load_tables()
+    (kept,) = cache.iterdir()
+    before = kept.stat().st_mtime_ns
+    assert_same_tables(load_tables(), unpacked)
+    assert kept.stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("damage", [b"", b"nothing of ours", None])
+def test_tables_that_are_not_whole_are_unpacked_again(cache: Path, damage: bytes | None) -> None:
+    unpacked = load_tables()
+    (kept,) = cache.iterdir()
+    whole = kept.read_bytes()
+    kept.unlink()  # a file that is mapped must not shrink
+    kept.write_bytes(whole[:-1] if damage is None else damage)
+    assert_same_tables(load_tables(), unpacked)
+    assert kept.read_bytes() == whole
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("SMSEARCH_CACHE", str(tmp_path / "file" / "below"))
+    assert_same_tables(load_tables(), load_tables())
+
+
+def test_the_cache_is_the_users_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("SMSEARCH_CACHE", raising=False)
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert cache_folder() == tmp_path / "smsearch"
