@@ -15,12 +15,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from smsearch.api.building import build_index, open_index
+    from smsearch.api.building import build_index, open_index, salvage_index
     from smsearch.api.opened import Index
     from smsearch.encoders import load_encoder
     from smsearch.errors import SmsearchError
     from smsearch.notebook import Hits
-    from smsearch.records import BuildReport, Document, Fields, Hit, Section, Status
+    from smsearch.records import BuildReport, Document, Fields, Hit, SalvageReport, Section, Status
 
 __version__ = "0.1.0"
 
@@ -31,12 +31,14 @@ _HOMES = {
     "Hit": "smsearch.records",
     "Hits": "smsearch.notebook",
     "Index": "smsearch.api.opened",
+    "SalvageReport": "smsearch.records",
     "Section": "smsearch.records",
     "SmsearchError": "smsearch.errors",
     "Status": "smsearch.records",
     "build_index": "smsearch.api.building",
     "load_encoder": "smsearch.encoders",
     "open_index": "smsearch.api.building",
+    "salvage_index": "smsearch.api.building",
 }
 
 __all__ = [
@@ -46,12 +48,14 @@ __all__ = [
     "Hit",
     "Hits",
     "Index",
+    "SalvageReport",
     "Section",
     "SmsearchError",
     "Status",
     "build_index",
     "load_encoder",
     "open_index",
+    "salvage_index",
 ]
 
 

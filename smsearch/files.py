@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,16 @@ from typing import Any
 from smsearch.errors import IndexLockedError
 
 _BLOCK = 1 << 20
+_DIES_AT = "SMSEARCH_DIES_AT"
+
+
+def reached(step: str) -> None:
+    """Say that a step of a writer is done; the process dies there if `SMSEARCH_DIES_AT` names the step.
+
+    That is how tests pull the plug between two writes; it has no other use.
+    """
+    if os.environ.get(_DIES_AT) == step:
+        os.kill(os.getpid(), signal.SIGKILL if os.name != "nt" else signal.SIGTERM)
 
 
 def file_sha256(path: Path) -> str:
@@ -68,12 +79,20 @@ def write_atomically(path: Path, *data: bytes | memoryview) -> str:
                 digest.update(piece)
             file.flush()
             os.fsync(file.fileno())
+        reached(f"{path.suffix} file aside")
         aside.replace(path)
     except BaseException:
         aside.unlink(missing_ok=True)
         raise
     _flush_folder(path.parent)
     return digest.hexdigest()
+
+
+def delete_durably(path: Path) -> None:
+    """Delete a file if it is there; it stays deleted after a power cut."""
+    if path.exists():
+        path.unlink()
+        _flush_folder(path.parent)
 
 
 def _flush_folder(folder: Path) -> None:

@@ -36,3 +36,13 @@ def distinct(ids: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     place = np.empty(len(marked), np.int32)
     place[found] = np.arange(len(found), dtype=np.int32)
     return found, place[ids]
+
+
+def require_offsets(offsets: NDArray[np.int64], n: int) -> None:
+    """Make sure that offsets divide `n` values into rows.
+
+    Raises:
+        ValueError: If they do not begin at 0, fall, or end elsewhere than at `n`.
+    """
+    if not len(offsets) or offsets[0] != 0 or offsets[-1] != n or (offsets[1:] < offsets[:-1]).any():
+        raise ValueError(f"{len(offsets)} offsets do not divide {n} values")

@@ -195,6 +195,23 @@ class BuildReport:
 
 
 @dataclass(frozen=True, slots=True)
+class SalvageReport:
+    """What was saved of a damaged index.
+
+    Attributes:
+        folder: The new index.
+        saved: Documents in it.
+        lost: Documents that could not be read.
+        sources: Recorded sources that were saved; an update of the new index reads them again.
+    """
+
+    folder: str
+    saved: int
+    lost: int
+    sources: int
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """What an index holds.
 

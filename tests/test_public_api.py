@@ -12,8 +12,8 @@ from smsearch import errors
 
 def test_the_front_door_is_exactly_these_names() -> None:
     assert smsearch.__all__ == [
-        *("BuildReport", "Document", "Fields", "Hit", "Hits", "Index", "Section", "SmsearchError", "Status"),
-        *("build_index", "load_encoder", "open_index"),
+        *("BuildReport", "Document", "Fields", "Hit", "Hits", "Index", "SalvageReport", "Section", "SmsearchError"),
+        *("Status", "build_index", "load_encoder", "open_index", "salvage_index"),
     ]
     assert dir(smsearch) == sorted([*smsearch.__all__, "__version__"])
     assert smsearch._HOMES.keys() == set(smsearch.__all__)

@@ -7,6 +7,7 @@ from smsearch.api.building import (
     estimate_documents,
     index_folder,
     open_index,
+    salvage_index,
 )
 from smsearch.api.opened import Index
 from smsearch.api.options import load_for
@@ -20,4 +21,5 @@ __all__ = [
     "index_folder",
     "load_for",
     "open_index",
+    "salvage_index",
 ]

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smsearch.api.opened import Index
 from smsearch.api.options import PathLike, load_for, make_updater, recorded_options
 from smsearch.encoders import Encoder
-from smsearch.errors import SourceError
+from smsearch.errors import IndexStateError, SourceError
+from smsearch.index.database import has_index
 from smsearch.index.recorded_encoder import record_of
-from smsearch.records import Fields
+from smsearch.records import Fields, SalvageReport
 
 if TYPE_CHECKING:
     from smsearch.indexing.updating import Progress
@@ -97,6 +99,38 @@ def build_index(
     index = Index(folder, encoder=encoder)
     index.report = report
     return index
+
+
+def salvage_index(
+    path: PathLike | None = None, out: PathLike | None = None, *, progress: Progress | None = None
+) -> SalvageReport:
+    """Put what can be read of a damaged index into a new one; the damaged one stays as it is.
+
+    Documents whose rows are whole are cut and encoded again. What was lost comes back from its sources with
+    `update` on the new index, as far as they still have it.
+
+    Args:
+        path: Folder of the damaged index; None takes `$SMSEARCH_INDEX`, else `indexes/default`.
+        out: Folder of the new one; None takes the first free of `path` with `-saved`, `-saved-2` and so on behind it.
+        progress: Called with the number of documents dealt with since the last call.
+
+    Raises:
+        NotFoundError: If there is no index.
+        IndexDamagedError: If nothing can be read of it.
+        IndexStateError: If `out` holds an index already.
+    """
+    from smsearch.indexing.salvaging import salvage
+
+    folder = index_folder(path)
+    target = Path(out) if out is not None else _free_folder(folder)
+    if has_index(target):
+        raise IndexStateError(f"{str(target)!r} holds an index already; name another folder for what is saved")
+    return salvage(folder, target, progress=progress)
+
+
+def _free_folder(folder: Path) -> Path:
+    names = chain(["-saved"], (f"-saved-{n}" for n in count(2)))
+    return next(each for name in names if not (each := folder.with_name(folder.name + name)).exists())
 
 
 def estimate_documents(

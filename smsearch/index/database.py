@@ -6,32 +6,52 @@ This is the one address of `sqlite3`.
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 from smsearch.errors import IndexDamagedError, IndexLockedError, IndexStateError, NotFoundError
+from smsearch.files import writer_lock
+from smsearch.index.checksums import CHECKED, FUNCTION, REPAIR, checksum_of, checksum_sql, row_checksum
+
+_logger = logging.getLogger(__name__)
 
 FILE_NAME = "index.sqlite"
-FORMAT = 2
+FORMAT = 3
+
+READING_ERRORS = (sqlite3.Error, OverflowError)
+"""What reading a damaged database may raise."""
 
 Connection = sqlite3.Connection
 Row = tuple[object, ...]
 
+_UPGRADABLE = (2,)
 _APPLICATION_ID = 0x534D5345  # "SMSE": lets `file` tell our databases from others
 _BUSY_SECONDS = 30.0
+_LONGEST_VALUE = 1 << 29  # bytes of a text or a blob; what a file claims beyond that is no index of ours
 _CACHE_KIB = 1 << 17  # filled as pages are used; a small one makes the keys of repeats slow to enter
 
+_DAMAGE_NAMES = {
+    "SQLITE_ERROR",
+    "SQLITE_CORRUPT",
+    "SQLITE_NOTADB",
+    "SQLITE_IOERR_SHORT_READ",
+}  # ERROR: a column is gone
+_DAMAGE_MESSAGES = ("Could not decode to UTF-8", "user-defined function raised")
+
 _SCHEMA = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+-- A checksum covers the columns that index/checksums.py names.
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL, checksum INTEGER NOT NULL) WITHOUT ROWID;
 
 CREATE TABLE sources (
     source_id INTEGER PRIMARY KEY,
     path TEXT NOT NULL UNIQUE,
     name TEXT NOT NULL,
     format TEXT,
-    fields TEXT NOT NULL
+    fields TEXT NOT NULL,
+    checksum INTEGER NOT NULL
 );
 
 CREATE TABLE documents (
@@ -48,7 +68,8 @@ CREATE TABLE documents (
     sections TEXT NOT NULL,
     left_out TEXT NOT NULL,
     text TEXT NOT NULL,
-    fingerprint TEXT NOT NULL
+    fingerprint TEXT NOT NULL,
+    checksum INTEGER NOT NULL
 );
 CREATE INDEX documents_by_source ON documents (source_id);
 
@@ -63,7 +84,8 @@ CREATE TABLE passages (
     lang TEXT NOT NULL,
     heading TEXT NOT NULL,
     fingerprint BLOB NOT NULL,
-    representative INTEGER REFERENCES passages DEFERRABLE INITIALLY DEFERRED
+    representative INTEGER REFERENCES passages DEFERRABLE INITIALLY DEFERRED,
+    checksum INTEGER NOT NULL
 );
 CREATE INDEX passages_by_document ON passages (document_key);
 CREATE INDEX passages_by_representative ON passages (representative) WHERE representative IS NOT NULL;
@@ -76,7 +98,8 @@ CREATE TABLE encodings (
     vector BLOB NOT NULL,
     sentences BLOB NOT NULL,
     tokens BLOB NOT NULL,
-    words BLOB NOT NULL
+    words BLOB NOT NULL,
+    checksum INTEGER NOT NULL
 );
 
 -- Which representatives came (1) and went (0) since the derived files were written.
@@ -99,16 +122,23 @@ def has_index(folder: Path) -> bool:
     return (folder / FILE_NAME).is_file()
 
 
-def require_index(folder: Path) -> None:
-    """Make sure that a folder holds an index.
+def require_index(folder: Path) -> Path:
+    """The database of an index.
 
     Raises:
-        NotFoundError: If it does not.
+        NotFoundError: If the folder holds none.
+        IndexDamagedError: If it held one.
     """
     if not has_index(folder):
+        if any(folder.glob("vectors-*.faiss")):
+            raise IndexDamagedError(
+                f"the index {str(folder)!r} has lost its {FILE_NAME}, which holds its documents; make it again from "
+                "its sources with `smsearch index PATH --index NEW_FOLDER`"
+            )
         raise NotFoundError(
             f"there is no index in {str(folder)!r}; make one with `smsearch index PATH`, or name another with --index"
         )
+    return folder / FILE_NAME
 
 
 def make_folder(folder: Path) -> None:
@@ -143,30 +173,46 @@ def create_database(folder: Path, meta: Mapping[str, object]) -> None:
         )
         rows = [(key, json.dumps(value)) for key, value in meta.items()]
         with transaction(connection, write=True):
-            connection.executemany("INSERT INTO meta VALUES (?, ?)", rows)
+            connection.executemany(f"INSERT INTO meta VALUES (?1, ?2, {checksum_of(('?1', '?2'))})", rows)
         connection.execute("PRAGMA journal_mode = WAL")
     path.replace(folder / FILE_NAME)
 
 
 def open_database(folder: Path, *, writable: bool) -> Connection:
-    """Open the database of an index.
+    """Open the database of an index; one of an earlier format is brought to ours first.
 
     A reader on a disk that cannot be written opens the file as it stands.
+
+    Args:
+        folder: The index.
+        writable: Whether to write; the caller holds the writer's lock.
 
     Raises:
         NotFoundError: If the folder holds no index.
         IndexDamagedError: If the file is not a database of ours, or is damaged.
-        IndexStateError: If it was written by a newer smsearch, or cannot be written.
+        IndexStateError: If its format is too old or too new, or it cannot be written.
     """
-    require_index(folder)
-    path = folder / FILE_NAME
+    path = require_index(folder)
     with translated_errors(folder):
         connection = _connect(path, "rw") if writable else _connect_reader(path)
         try:
-            _check_format(connection, folder)
+            found = _format_of(connection, folder)
+            if found in _UPGRADABLE and writable:
+                _upgrade(connection)
         except BaseException:
             connection.close()
             raise
+    if found in _UPGRADABLE and not writable:
+        connection.close()
+        _upgrade_apart(folder)
+        return open_database(folder, writable=False)
+    return connection
+
+
+def open_as_it_stands(folder: Path) -> Connection:
+    """Open a database for reading, whatever its state; text that is no UTF-8 is read with replacements."""
+    connection = _connect_reader(folder / FILE_NAME, checked=False)
+    connection.text_factory = lambda found: found.decode(errors="replace")
     return connection
 
 
@@ -187,12 +233,33 @@ def translated_errors(folder: Path) -> Iterator[None]:
             raise IndexLockedError(
                 f"the index {str(folder)!r} is locked by another process; wait until it has finished and try again"
             ) from error
-        raise IndexStateError(f"cannot use the index {str(folder)!r}: {error}") from error
-    except sqlite3.DatabaseError as error:
-        raise IndexDamagedError(
-            f"the index {str(folder)!r} is damaged ({error}); "
-            "make it again from its sources with `smsearch index PATH --index NEW_FOLDER`"
+        if _is_damage(name, str(error)):
+            raise _damaged(folder, error) from error
+        raise IndexStateError(
+            f"cannot use the index {str(folder)!r} ({error}); make room on the disk, or see to the rights of the folder"
         ) from error
+    except (sqlite3.DatabaseError, OverflowError) as error:
+        raise _damaged(folder, error) from error
+
+
+def _is_damage(name: str, message: str) -> bool:
+    """Whether an operational error of SQLite comes from what stands in the file, not from the disk it stands on."""
+    return name in _DAMAGE_NAMES or message.startswith(_DAMAGE_MESSAGES)
+
+
+def _damaged(folder: Path, error: Exception) -> IndexDamagedError:
+    return IndexDamagedError(f"the index {str(folder)!r} is damaged ({error}); {REPAIR}")
+
+
+def close_whole(connection: Connection) -> None:
+    """Close the database of a writer, all changes in its one file unless a reader stands in the way."""
+    try:
+        connection.execute("PRAGMA busy_timeout = 0")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    except sqlite3.Error:
+        _logger.info("changes stay beside the database until it is opened next")
+    finally:
+        connection.close()
 
 
 @contextmanager
@@ -216,7 +283,7 @@ def integrity_faults(connection: Connection) -> list[str]:
     return [str(row[0]) for row in rows if row[0] != "ok"]
 
 
-def _connect(path: Path, mode: str) -> Connection:
+def _connect(path: Path, mode: str, *, checked: bool = True) -> Connection:
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={mode}",
         uri=True,
@@ -224,37 +291,69 @@ def _connect(path: Path, mode: str) -> Connection:
         isolation_level=None,
         check_same_thread=False,
     )
+    connection.create_function(FUNCTION, -1, row_checksum, deterministic=True)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
     try:
         connection.execute("PRAGMA trusted_schema = OFF")
+        connection.execute("PRAGMA cell_size_check = ON")
+        connection.execute("PRAGMA mmap_size = 0")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         connection.execute("PRAGMA temp_store = MEMORY")
-        connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
+        if checked:
+            connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _connect_reader(path: Path) -> Connection:
+def _connect_reader(path: Path, *, checked: bool = True) -> Connection:
     try:
-        return _connect(path, "ro")
+        return _connect(path, "ro", checked=checked)
     except sqlite3.OperationalError:
         if path.with_name(path.name + "-wal").exists():
             raise
-        return _connect(path, "ro&immutable=1")
+        return _connect(path, "ro&immutable=1", checked=checked)
 
 
-def _check_format(connection: Connection, folder: Path) -> None:
+def _format_of(connection: Connection, folder: Path) -> int:
     (application_id,) = connection.execute("PRAGMA application_id").fetchone()
     (found,) = connection.execute("PRAGMA user_version").fetchone()
     if application_id != _APPLICATION_ID:
         raise IndexDamagedError(
             f"{str(folder / FILE_NAME)!r} is not a smsearch index; name another folder with --index"
         )
-    if found != FORMAT:
+    if found != FORMAT and found not in _UPGRADABLE:
+        what = "upgrade smsearch" if found > FORMAT else "it is too old"
         raise IndexStateError(
-            f"the index {str(folder)!r} has format {found}, this smsearch reads format {FORMAT}; "
-            "upgrade smsearch, or make the index again with `smsearch index PATH --index NEW_FOLDER`"
+            f"the index {str(folder)!r} has format {found}, this smsearch reads format {FORMAT}: {what}, or make "
+            "the index again with `smsearch index PATH --index NEW_FOLDER`"
         )
+    return int(found)
+
+
+def _upgrade(connection: Connection) -> None:
+    """From format 2, whose rows have no checksums."""
+    with transaction(connection, write=True):
+        (found,) = connection.execute("PRAGMA user_version").fetchone()
+        if found == FORMAT:  # another process was faster
+            return
+        for table in CHECKED:
+            connection.execute(f"ALTER TABLE {table} ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0")
+            connection.execute(f"UPDATE {table} SET checksum = {checksum_sql(table)}")
+        connection.execute(f"PRAGMA user_version = {FORMAT}")
+
+
+def _upgrade_apart(folder: Path) -> None:
+    """Upgrade an index that was to be read."""
+    try:
+        with writer_lock(folder, timeout=_BUSY_SECONDS):
+            open_database(folder, writable=True).close()
+    except (OSError, IndexStateError) as error:
+        raise IndexStateError(
+            f"the index {str(folder)!r} is of an earlier format and cannot be brought to format {FORMAT} ({error}); "
+            "open it once where its folder can be written"
+        ) from error

@@ -11,9 +11,9 @@ a file is the very one that was written (same number, size and times of change),
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,8 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smsearch.errors import NotFoundError
-from smsearch.files import file_identity, file_sha256, write_atomically
+from smsearch.files import reached, write_atomically
+from smsearch.index.checksums import intact_sql, require_intact
 from smsearch.index.database import Connection
+from smsearch.index.derived_record import PATTERNS, SUFFIXES, DerivedFile, DerivedRecord, read_derived_record
 from smsearch.index.postings import Postings, PostingsBuilder
 from smsearch.index.store import Store
 from smsearch.index.tokens import PackedTokens
@@ -30,11 +32,10 @@ from smsearch.index.tuning import Tuned, tune
 from smsearch.index.vectors import FLAT_LIMIT, ClusteredIndex, FaissIndex, cluster_count, open_vectors
 
 _BLOCK: Final = 16_384
-_META: Final = "derived"
-_READ_EACH_TIME: Final = 1 << 25  # bytes; 20 ms
+_BYTES: Final = 2  # of a number of a stored vector
+_INTACT: Final = intact_sql("encodings")
 _SAMPLED_PER_CLUSTER: Final = 64
 _BOUND: Final = 500  # values; SQLite before 3.32 binds at most 999
-_PATTERNS: Final = ("vectors-*.faiss", "tokens-*.bin", "words-*.bin", ".vectors-*", ".tokens-*", ".words-*")
 
 Vectors = NDArray[np.float32]
 
@@ -61,37 +62,36 @@ class Derived:
 
 
 def derived_generation(store: Store) -> int:
-    """How many times the derived files were written; 0 for never."""
-    recorded = store.get_meta(_META)
-    return int(recorded["generation"]) if recorded else 0
+    """How many times the derived files were written or tuned; 0 for never."""
+    record = read_derived_record(store)
+    return record.generation if record else 0
 
 
 def open_derived(folder: Path, store: Store, dim: int) -> Derived | None:
     """Open the derived files, or None when they are missing, damaged or were never written."""
-    recorded = store.get_meta(_META)
-    if recorded is None or any(_fault(folder, part) for part in recorded["files"].values()):
+    record = read_derived_record(store)
+    if record is None or record.faults(folder):
         return None
-    path = {part: folder / entry["name"] for part, entry in recorded["files"].items()}
-    tuned = Tuned(**recorded["tuned"]) if recorded["tuned"] else None
+    path = {part: folder / file.name for part, file in record.files.items()}
     try:
-        passage_ids, tokens = _read_tokens(_mapped(path["tokens"]), recorded["rows"])
+        passage_ids, tokens = _read_tokens(_mapped(path["tokens"]), record.rows)
         words = Postings.from_buffer(_mapped(path["words"]))
         vectors = open_vectors(
             path["vectors"],
-            n_probes=tuned.n_probes if tuned else None,
+            n_probes=record.tuned.n_probes if record.tuned else None,
             fetch=_fetcher(store.connection, passage_ids, dim),
         )
-    except (RuntimeError, OSError):  # a writer may sweep them just now
+    except (RuntimeError, OSError, ValueError):  # swept by a writer just now, or not laid out as ours are
         return None
-    return Derived(passage_ids, vectors, tokens, words, tuned, recorded["langs"])
+    if not len(vectors) == len(words) == record.rows or vectors.dim != dim:
+        return None
+    return Derived(passage_ids, vectors, tokens, words, record.tuned, record.langs)
 
 
 def derived_faults(folder: Path, store: Store) -> list[str]:
     """What is wrong with the derived files, a sentence each; empty when all is well."""
-    recorded = store.get_meta(_META)
-    if recorded is None:
-        return [f"the derived files of {str(folder)!r} were never written"]
-    return [fault for part in recorded["files"].values() if (fault := _fault(folder, part))]
+    record = read_derived_record(store)
+    return record.faults(folder) if record else [f"the derived files of {str(folder)!r} were never written"]
 
 
 def make_derived(store: Store, dim: int) -> Derived:
@@ -108,46 +108,37 @@ def write_derived(folder: Path, store: Store, dim: int) -> None:
     them.
     """
     generation = derived_generation(store) + 1
-    files: dict[str, dict[str, Any]] = {}
+    files: dict[str, DerivedFile] = {}
 
-    def write(part: str, suffix: str, pieces: Iterable[memoryview]) -> None:
-        name = f"{part}-{generation:06d}.{suffix}"
-        sha256 = write_atomically(folder / name, *pieces)
-        identity = file_identity(folder / name)
-        files[part] = {"name": name, "bytes": identity[0], "identity": identity, "sha256": sha256}
+    def write(part: str, pieces: Iterable[memoryview]) -> None:
+        path = folder / f"{part}-{generation:06d}.{SUFFIXES[part]}"
+        files[part] = DerivedFile.of(path, write_atomically(path, *pieces))
+        reached(f"{part} written")
 
     passage_ids, tokens = _make_tokens(store)
     arrays: list[NDArray[Any]] = [passage_ids, tokens.offsets, tokens.steps]
-    write("tokens", "bin", map(_bytes_of, arrays))
+    write("tokens", map(_bytes_of, arrays))
     arrays.clear()
     del tokens
-    write("words", "bin", map(_bytes_of, _make_words(store).buffers()))
+    write("words", map(_bytes_of, _make_words(store).buffers()))
     vectors, tuned = _make_vectors(store, passage_ids, dim)
-    write("vectors", "faiss", [vectors.serialized()])
-    record = {
-        "generation": generation,
-        "rows": len(passage_ids),
-        "files": files,
-        "tuned": tuned and tuned.as_dict(),
-        "langs": list(store.counts_by("lang")),
-    }
-    store.set_meta(_META, record)
+    write("vectors", [vectors.serialized()])
+    DerivedRecord(generation, len(passage_ids), files, tuned, list(store.counts_by("lang"))).store(store)
     store.connection.execute("DELETE FROM changes")
+    reached("derived files recorded")
 
 
 def recall_wanted(store: Store) -> float:
     """The share of the ten nearest passages that a search was last asked to find."""
-    recorded = store.get_meta(_META) or {}
-    return float((recorded.get("tuned") or {}).get("wanted", Tuned.usual))
+    record = read_derived_record(store)
+    return record.tuned.wanted if record and record.tuned else Tuned.usual
 
 
 def forget_derived(store: Store) -> None:
     """Let the derived files count as damaged, so that they are written again."""
-    recorded = store.get_meta(_META)
-    if recorded:
-        for part in recorded["files"].values():
-            part["sha256"] = part["identity"] = ""
-        store.set_meta(_META, recorded)
+    record = read_derived_record(store)
+    if record:
+        record.forgotten().store(store)
 
 
 def record_tuning(store: Store, tuned: Tuned) -> None:
@@ -155,19 +146,22 @@ def record_tuning(store: Store, tuned: Tuned) -> None:
 
     It counts as a new generation, so that readers open them again.
     """
-    recorded = store.get_meta(_META)
-    store.set_meta(_META, {**recorded, "tuned": tuned.as_dict(), "generation": recorded["generation"] + 1})
+    record = read_derived_record(store)
+    if record:
+        replace(record, tuned=tuned, generation=record.generation + 1).store(store)
+    reached("tuning recorded")
 
 
 def sweep_derived(folder: Path, store: Store) -> None:
     """Delete derived files of earlier generations; those that cannot be deleted yet stay until the next time."""
-    recorded = store.get_meta(_META)
-    names = {part["name"] for part in recorded["files"].values()} if recorded else set()
-    for pattern in _PATTERNS:
+    record = read_derived_record(store)
+    names = {file.name for file in record.files.values()} if record else set()
+    for pattern in PATTERNS:
         for path in folder.glob(pattern):
             if path.name not in names:
                 with suppress(OSError):  # Windows keeps files that a reader has open
                     path.unlink()
+                reached("derived file swept")
 
 
 def stored_vectors(connection: Connection, passage_ids: NDArray[np.int64], dim: int) -> Vectors:
@@ -181,12 +175,12 @@ def stored_vectors(connection: Connection, passage_ids: NDArray[np.int64], dim: 
     for start in range(0, len(wanted), _BOUND):
         block = wanted[start : start + _BOUND].tolist()
         marks = ", ".join("?" * len(block))
-        query = f"SELECT passage_id, vector FROM encodings WHERE passage_id IN ({marks}) ORDER BY passage_id"
+        query = f"SELECT passage_id, {_INTACT}, vector FROM encodings WHERE passage_id IN ({marks}) ORDER BY passage_id"
         found = connection.execute(query, block).fetchall()
         if len(found) < len(block):
-            (missing, *_) = set(block) - {passage_id for passage_id, _ in found}
+            (missing, *_) = set(block) - {row[0] for row in found}
             raise NotFoundError(f"there is no passage {missing} in the index")
-        packed += [vector for _, vector in found]
+        packed += _intact_vectors(found, dim)
     return np.frombuffer(b"".join(packed), dtype="<f2").reshape(-1, dim)[places].astype(np.float32)
 
 
@@ -195,9 +189,14 @@ def later_passages(
 ) -> tuple[Vectors, PackedTokens, Postings, list[str]]:
     """Vectors, token lists, words and languages of some passages, straight from SQLite."""
     tokens, words, langs = [], [], dict[str, None]()
-    query = "SELECT tokens, words, lang FROM encodings JOIN passages USING (passage_id) WHERE passage_id = ?"
+    query = (
+        f"SELECT {intact_sql('encodings', 'e.')}, tokens, words, lang "
+        "FROM encodings e JOIN passages USING (passage_id) WHERE passage_id = ?"
+    )
     for passage_id in passage_ids.tolist():
-        of_tokens, of_words, lang = store.connection.execute(query, (passage_id,)).fetchone()
+        row = store.connection.execute(query, (passage_id,)).fetchone()
+        is_intact, of_tokens, of_words, lang = row or (False, b"", b"", "")
+        require_intact(is_intact, f"what stands of passage {passage_id}")
         tokens.append(of_tokens)
         words.append(of_words)
         langs[lang] = None
@@ -214,10 +213,10 @@ def _make_tokens(store: Store) -> tuple[NDArray[np.int64], PackedTokens]:
     ids: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
     sizes: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
     packed = bytearray()
-    for rows in _blocks(store.connection, "passage_id, tokens"):
+    for rows in _blocks(store.connection, "tokens"):
         ids.append(np.array([row[0] for row in rows], np.int64))
-        sizes.append(np.array([len(row[1]) // 2 for row in rows], np.int64))
-        packed += b"".join(row[1] for row in rows)
+        sizes.append(np.array([len(row[2]) // 2 for row in rows], np.int64))
+        packed += b"".join(row[2] for row in rows)
     passage_ids = np.concatenate(ids)
     offsets = np.zeros(len(passage_ids) + 1, np.int64)
     np.cumsum(np.concatenate(sizes), out=offsets[1:])
@@ -227,7 +226,7 @@ def _make_tokens(store: Store) -> tuple[NDArray[np.int64], PackedTokens]:
 def _make_words(store: Store) -> Postings:
     builder = PostingsBuilder()
     for rows in _blocks(store.connection, "words"):
-        builder.add([row[0] for row in rows])
+        builder.add([row[2] for row in rows])
     return builder.finish()
 
 
@@ -249,35 +248,35 @@ def _make_vectors(
 
 def _fill(index: FaissIndex | ClusteredIndex, connection: Connection, dim: int) -> None:
     for rows in _blocks(connection, "vector"):
-        vectors = np.frombuffer(b"".join(row[0] for row in rows), "<f2").reshape(-1, dim)
+        vectors = np.frombuffer(b"".join(_intact_vectors(rows, dim)), "<f2").reshape(-1, dim)
         index.add(vectors.astype(np.float32))
 
 
-def _blocks(connection: Connection, columns: str) -> Iterator[list[Any]]:
-    """Columns of the encodings of all representatives, some thousand rows at a time, in the order of the passages."""
+def _intact_vectors(rows: Sequence[tuple[int, object, bytes]], dim: int) -> Iterator[bytes]:
+    """The vectors of rows of passage, whether it is intact, and vector."""
+    for passage_id, is_intact, vector in rows:
+        require_intact(is_intact and len(vector) == _BYTES * dim, f"what stands of passage {passage_id}")
+        yield vector
+
+
+def _blocks(connection: Connection, column: str) -> Iterator[list[Any]]:
+    """Passage, whether it is intact, and a column of its encoding, of all representatives in order; some thousand rows.
+
+    Raises:
+        IndexDamagedError: If one is not.
+    """
     cursor = connection.execute(
-        f"SELECT {columns} FROM encodings JOIN passages USING (passage_id) "
-        "WHERE representative IS NULL ORDER BY passage_id"
+        f"SELECT passage_id, {intact_sql('encodings', 'e.')}, {column} FROM encodings e "
+        "JOIN passages USING (passage_id) WHERE representative IS NULL ORDER BY passage_id"
     )
     while rows := cursor.fetchmany(_BLOCK):
+        for passage_id, is_intact, _ in rows:
+            require_intact(is_intact, f"what stands of passage {passage_id}")
         yield rows
 
 
 def _bytes_of(array: NDArray[Any]) -> memoryview:
     return np.ascontiguousarray(array).data.cast("B") if array.size else memoryview(b"")
-
-
-def _fault(folder: Path, part: dict[str, Any]) -> str | None:
-    path = folder / part["name"]
-    try:
-        identity, size = file_identity(path), part["bytes"]
-        if identity[0] != size:
-            return f"{str(path)!r} has {identity[0]} bytes, {size} were written"
-        if size > _READ_EACH_TIME and identity == part["identity"]:
-            return None
-        return None if file_sha256(path) == part["sha256"] else f"{str(path)!r} has changed since it was written"
-    except OSError as error:
-        return f"{str(path)!r} cannot be read ({error.strerror})"
 
 
 def _mapped(path: Path) -> NDArray[np.uint8]:
@@ -286,5 +285,12 @@ def _mapped(path: Path) -> NDArray[np.uint8]:
 
 
 def _read_tokens(data: NDArray[np.uint8], n: int) -> tuple[NDArray[np.int64], PackedTokens]:
+    """View the bytes of a file of tokens.
+
+    Raises:
+        ValueError: If they are not laid out so.
+    """
     wide = data[: 8 * (2 * n + 1)].view(np.int64)
-    return wide[:n], PackedTokens(wide[n:], data[8 * (2 * n + 1) :].view(np.uint16))
+    if n < 0 or len(wide) != 2 * n + 1:
+        raise ValueError(f"{len(data)} bytes are too few for the tokens of {n} rows")
+    return wide[:n], PackedTokens.from_arrays(wide[n:], data[8 * (2 * n + 1) :].view(np.uint16))

@@ -10,6 +10,7 @@ from smsearch.records import Filters
 KINDS = ("post", "comment")
 
 _DATE = re.compile(r"[0-9]{4}(?:-(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12][0-9]|3[01])(?:T[0-9:.+Z-]+)?)?)?")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _WHERE = (
     "EXISTS (SELECT 1 FROM json_each(d.metadata) m WHERE m.key = ? AND (CAST(m.value AS TEXT) = ? "
     "OR (m.type IN ('true', 'false') AND m.type = ?) "
@@ -22,7 +23,7 @@ def filter_sql(filters: Filters) -> tuple[str, list[str]]:
     """A condition on passages `p` joined with documents `d`, and its values.
 
     Raises:
-        QueryError: If a date or a kind makes no sense.
+        QueryError: If a date or a kind makes no sense, or a value is not valid text.
     """
     conditions = ["1"]
     values: list[str] = []
@@ -44,7 +45,7 @@ def filter_sql(filters: Filters) -> tuple[str, list[str]]:
     for field, value in filters.where or ():
         conditions.append(_WHERE)
         values += [field, value, value, value]
-    return " AND ".join(conditions), values
+    return " AND ".join(conditions), [_checked_text(value) for value in values]
 
 
 def _any(condition: str, n: int) -> str:
@@ -55,6 +56,13 @@ def _checked_kind(kind: str) -> str:
     if kind not in KINDS:
         raise QueryError(f"there is no kind {kind!r} of passage; choose from {', '.join(KINDS)}")
     return kind
+
+
+def _checked_text(value: str) -> str:
+    """The value, unless it holds a lone surrogate: so arguments come that are no UTF-8, and SQLite takes none."""
+    if not value.isascii() and _SURROGATE.search(value):
+        raise QueryError(f"{value!r} is not valid text; write it in UTF-8")
+    return value
 
 
 def _checked_date(date: str) -> str:

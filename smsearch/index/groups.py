@@ -51,12 +51,11 @@ class Groups:
 
     def fold_again(self) -> None:
         """Store all words and keys again, as they are folded now."""
-        connection = self._store.connection
         self.keys.clear()
         for stored in self._store.iter_passages():
             words = passage_words(stored.title, stored.passage)
             (packed,) = pack_words([words])
-            connection.execute("UPDATE encodings SET words = ? WHERE passage_id = ?", (packed, stored.passage_id))
+            self._store.set_words(stored.passage_id, packed)
             if self._store.representative_of(stored.passage_id) is None:
                 self.keys.enter(stored.passage_id, passage_keys(stored.passage, words))
 

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smsearch.errors import IndexStateError
+from smsearch.ragged import require_offsets
 
 _MOST_COUNTED: Final = 255  # of one word in one passage
 _MOST_WORDS: Final = 0xFFFF  # of one passage
@@ -69,15 +70,24 @@ class Postings:
 
     @classmethod
     def from_buffer(cls, data: NDArray[np.uint8]) -> Postings:
-        """View the bytes of `buffers`, laid end to end."""
+        """View the bytes of `buffers`, laid end to end.
+
+        Raises:
+            ValueError: If they are not laid out so.
+        """
         n_words, n_postings, n_rows = data[: 8 * _HEADER].view(np.int64).tolist()
+        if min(n_words, n_postings, n_rows) < 0:
+            raise ValueError(f"there are no {min(n_words, n_postings, n_rows)} words")
         kinds = (np.int64, n_words + 1), (np.uint32, n_words), (np.uint32, n_postings), (np.uint16, n_rows)
         at, views = 8 * _HEADER, list[NDArray[Any]]()
         for kind, n in (*kinds, (np.uint8, n_postings)):
             size = np.dtype(kind).itemsize * n
             views.append(data[at : at + size].view(kind))
             at += size
+        if at != len(data):
+            raise ValueError(f"{len(data)} bytes of words should be {at}")
         offsets, numbers, rows, lengths, counts = views
+        require_offsets(offsets, n_postings)
         return cls(numbers, offsets, rows, counts, lengths)
 
     def buffers(self) -> Iterator[NDArray[Any]]:

@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from smsearch.index.database import open_database, transaction, translated_errors
+from smsearch.index.database import open_database, require_index, transaction, translated_errors
 from smsearch.index.derived import Derived, derived_generation, later_passages, make_derived, open_derived
 from smsearch.index.lexical import LexicalIndex
 from smsearch.index.recorded_encoder import read_record
+from smsearch.index.seal import require_seal
 from smsearch.index.store import Store
 from smsearch.index.tokens import PackedTokens, TokenLists
 from smsearch.index.tuning import Tuned
@@ -50,6 +51,7 @@ class IndexReader:
             IndexStateError: If it is damaged, or from a newer version.
         """
         self.folder = folder
+        require_seal(folder, require_index(folder))
         self.store = Store(open_database(folder, writable=False))
         with translated_errors(folder):
             self.encoder = read_record(self.store)

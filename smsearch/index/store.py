@@ -10,6 +10,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from smsearch.errors import IndexDamagedError
+from smsearch.index.checksums import CHECKED, REPAIR, checksum_of, checksum_sql, intact_sql, require_intact
 from smsearch.index.database import Connection
 from smsearch.index.filtering import filter_sql
 from smsearch.records import Document, Fields, Filters, MetadataValue, Passage, Section, Source, Span
@@ -78,32 +80,48 @@ class Store:
 
     def get_meta(self, key: str) -> Any:  # noqa: ANN401  any JSON value
         """The value stored under a key, or None."""
-        row = self.connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        return json.loads(row[0]) if row else None
+        query = f"SELECT CAST(value AS BLOB), {intact_sql('meta')} FROM meta WHERE key = ?"
+        row = self.connection.execute(query, (key,)).fetchone()
+        if row is None:
+            return None
+        require_intact(row[1], f"what the index says of its {key}")
+        return json.loads(row[0])
 
     def set_meta(self, key: str, value: Any) -> None:  # noqa: ANN401  any JSON value
         """Store a JSON value under a key."""
-        self.connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, _to_json(value)))
+        self.connection.execute(
+            f"INSERT OR REPLACE INTO meta VALUES (?1, ?2, {checksum_of(('?1', '?2'))})", (key, _to_json(value))
+        )
 
     # -- sources ------------------------------------------------------------------------------
 
     def record_source(self, source: Source) -> int:
         """Store a source, or what it is called now, in its documents too; returns its number."""
         self.connection.execute(
-            "INSERT INTO sources (path, name, format, fields) VALUES (?, ?, ?, ?) ON CONFLICT (path) "
-            "DO UPDATE SET name = excluded.name, format = excluded.format, fields = excluded.fields",
+            "INSERT INTO sources (path, name, format, fields, checksum) VALUES (?1, ?2, ?3, ?4, "
+            f"{checksum_of(('?1', '?2', '?3', '?4'))}) ON CONFLICT (path) DO UPDATE SET name = excluded.name, "
+            "format = excluded.format, fields = excluded.fields, checksum = excluded.checksum",
             (source.path, source.name, source.format, _to_json(asdict(source.fields))),
         )
         row = self.connection.execute("SELECT source_id FROM sources WHERE path = ?", (source.path,)).fetchone()
         self.connection.execute(
-            "UPDATE documents SET source = ? WHERE source_id = ? AND source != ?", (source.name, row[0], source.name)
+            f"UPDATE documents SET source = ?1, checksum = {checksum_sql('documents', source='?1')} "
+            "WHERE source_id = ?2 AND source != ?1",
+            (source.name, row[0]),
         )
         return int(row[0])
 
     def sources(self) -> list[Source]:
         """The recorded sources, in the order they were first indexed."""
-        rows = self.connection.execute("SELECT path, name, format, fields FROM sources ORDER BY source_id")
-        return [Source(path, name, kind, Fields(**json.loads(fields))) for path, name, kind, fields in rows]
+        ids = self.connection.execute("SELECT source_id FROM sources ORDER BY source_id").fetchall()
+        return [self.source(source_id) for (source_id,) in ids]
+
+    def source(self, source_id: int) -> Source:
+        """One recorded source."""
+        query = f"SELECT {intact_sql('sources')}, path, name, format, fields FROM sources WHERE source_id = ?"
+        is_intact, path, name, kind, fields = self.connection.execute(query, (source_id,)).fetchone()
+        require_intact(is_intact, f"what the index says of its source {name!r}")
+        return Source(path, name, kind, Fields(**json.loads(fields)))
 
     def forget_empty_sources(self) -> None:
         """Drop the sources that no document comes from any more and that are no longer there."""
@@ -131,20 +149,29 @@ class Store:
 
     def read_document(self, doc_id: str) -> Document | None:
         """A document with its full text, or None."""
-        row = self.connection.execute(f"SELECT {_DOCUMENT} FROM documents WHERE doc_id = ?", (doc_id,)).fetchone()
+        query = f"SELECT {_DOCUMENT_INTACT}, {_DOCUMENT} FROM documents WHERE doc_id = ?"
+        row = self.connection.execute(query, (doc_id,)).fetchone()
         return _as_document(row) if row else None
 
     def iter_documents(self) -> Iterator[tuple[Document, int | None]]:
         """Every document as it came in, with the number of its source, in that order."""
-        columns = _DOCUMENT.replace(" lang,", " stated_lang,")
-        cursor = self.connection.execute(f"SELECT source_id, {columns} FROM documents ORDER BY document_key")
-        for source_id, *row in cursor:
-            yield _as_document(tuple(row)), source_id
+        query = f"SELECT {_STATED} FROM documents ORDER BY document_key"
+        for source_id, *row in self.connection.execute(query):
+            yield _as_document(row), source_id
+
+    def document_as_stated(self, key: int) -> tuple[Document, int | None] | None:
+        """A document as it came in, with the number of its source."""
+        row = self.connection.execute(f"SELECT {_STATED} FROM documents WHERE document_key = ?", (key,)).fetchone()
+        return (_as_document(row[1:]), row[0]) if row else None
 
     def left_out(self, doc_id: str) -> list[Span]:
         """The stretches of a document that no passage holds."""
-        row = self.connection.execute("SELECT left_out FROM documents WHERE doc_id = ?", (doc_id,)).fetchone()
-        return [Span(*span) for span in json.loads(row[0])] if row else []
+        query = f"SELECT {_DOCUMENT_INTACT}, left_out FROM documents WHERE doc_id = ?"
+        row = self.connection.execute(query, (doc_id,)).fetchone()
+        if row is None:
+            return []
+        require_intact(row[0], f"the document {doc_id!r}")
+        return [Span(*span) for span in json.loads(row[1])]
 
     def write_document(
         self,
@@ -179,15 +206,7 @@ class Store:
             document.text,
             fingerprint,
         )
-        columns = (
-            "source_id, source, title, author, date, lang, stated_lang, metadata, sections, left_out, text, fingerprint"
-        )
-        updates = ", ".join(f"{column} = excluded.{column}" for column in columns.split(", "))
-        row = self.connection.execute(
-            f"INSERT INTO documents (doc_id, {columns}) VALUES ({', '.join('?' * len(values))}) "
-            f"ON CONFLICT (doc_id) DO UPDATE SET {updates} RETURNING document_key",
-            values,
-        ).fetchone()
+        row = self.connection.execute(_WRITE_DOCUMENT, values).fetchone()
         return int(row[0])
 
     def delete_document(self, key: int) -> None:
@@ -209,9 +228,8 @@ class Store:
     def insert_passage(self, key: int, encoded: EncodedPassage) -> int:
         """Store a passage with its encoding, as its own representative; returns its number."""
         passage = encoded.passage
-        cursor = self.connection.execute(
-            'INSERT INTO passages (document_key, start, "end", kind, author, date, lang, heading, fingerprint) '
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        row = self.connection.execute(
+            _INSERT_PASSAGE,
             (
                 key,
                 passage.start,
@@ -224,19 +242,17 @@ class Store:
                 encoded.fingerprint,
             ),
         )
-        passage_id = int(cursor.lastrowid or 0)
+        passage_id = int(row.lastrowid or 0)
         sentences = array("i", chain.from_iterable(passage.sentences)).tobytes()
         self.connection.execute(
-            "INSERT INTO encodings VALUES (?, ?, ?, ?, ?)",
-            (passage_id, encoded.vector, sentences, encoded.tokens, encoded.words),
+            _INSERT_ENCODING, (passage_id, encoded.vector, sentences, encoded.tokens, encoded.words)
         )
         return passage_id
 
     def move_passage(self, passage_id: int, passage: Passage) -> None:
         """Give an unchanged passage its new place in its document."""
         self.connection.execute(
-            'UPDATE passages SET start = ?, "end" = ?, author = ?, date = ?, heading = ? WHERE passage_id = ?',
-            (passage.start, passage.end, passage.author, passage.date, passage.heading, passage_id),
+            _MOVE_PASSAGE, (passage.start, passage.end, passage.author, passage.date, passage.heading, passage_id)
         )
 
     def delete_passage(self, passage_id: int) -> None:
@@ -254,7 +270,17 @@ class Store:
     def set_representative(self, passage_id: int, representative: int | None) -> None:
         """Let a passage be represented by another, or by itself (None)."""
         self.connection.execute(
-            "UPDATE passages SET representative = ? WHERE passage_id = ?", (representative, passage_id)
+            f"UPDATE passages SET representative = ?1, checksum = {checksum_sql('passages', representative='?1')} "
+            "WHERE passage_id = ?2",
+            (representative, passage_id),
+        )
+
+    def set_words(self, passage_id: int, words: bytes) -> None:
+        """Store the words of a passage as they are folded now."""
+        self.connection.execute(
+            f"UPDATE encodings SET words = ?1, checksum = {checksum_sql('encodings', words='?1')} "
+            "WHERE passage_id = ?2",
+            (words, passage_id),
         )
 
     def represented_by(self, passage_id: int) -> list[int]:
@@ -267,24 +293,24 @@ class Store:
     def read_passages(self, passage_ids: Sequence[int]) -> dict[int, StoredPassage]:
         """Passages by their number; those that do not exist are missing. A document's text is read once."""
         found: dict[int, StoredPassage] = {}
-        texts: dict[int, str] = {}
+        documents: dict[int, Document] = {}
         for block in _blocks(passage_ids):
             marks = ", ".join("?" * len(block))
             for row in self.connection.execute(f"{_PASSAGE} WHERE p.passage_id IN ({marks})", block).fetchall():
                 key = row[1]
-                if key not in texts:
-                    query = "SELECT text FROM documents WHERE document_key = ?"
-                    texts[key] = self.connection.execute(query, (key,)).fetchone()[0]
-                found[row[0]] = _as_passage(row, texts[key])
+                if key not in documents:
+                    documents[key] = self._document_of(key)
+                found[row[0]] = _as_passage(row, documents[key])
         return found
 
     def iter_passages(self) -> Iterator[StoredPassage]:
         """Every passage, by document in the order they came in, then by place."""
-        keys = self.connection.execute("SELECT document_key, text FROM documents ORDER BY document_key")
-        for key, text in keys:
+        query = f"SELECT document_key, {_DOCUMENT_INTACT}, {_DOCUMENT} FROM documents ORDER BY document_key"
+        for key, *row in self.connection.execute(query):
+            document = _as_document(row)
             rows = self.connection.execute(f"{_PASSAGE} WHERE p.document_key = ? ORDER BY p.start", (key,))
-            for row in rows.fetchall():
-                yield _as_passage(row, text)
+            for of_passage in rows.fetchall():
+                yield _as_passage(of_passage, document)
 
     def passage_ids(self, doc_id: str) -> list[int]:
         """Numbers of a document's passages, in order of their place."""
@@ -293,6 +319,13 @@ class Store:
             (doc_id,),
         )
         return [row[0] for row in rows]
+
+    def _document_of(self, key: int) -> Document:
+        query = f"SELECT {_DOCUMENT_INTACT}, {_DOCUMENT} FROM documents WHERE document_key = ?"
+        row = self.connection.execute(query, (key,)).fetchone()
+        if row is None:
+            raise IndexDamagedError(f"the document of number {key} is gone; {REPAIR}")
+        return _as_document(row)
 
     # -- filters ------------------------------------------------------------------------------
 
@@ -350,28 +383,67 @@ class Store:
 
 
 _DOCUMENT = "doc_id, text, title, source, author, date, lang, metadata, sections"
+_DOCUMENT_INTACT = intact_sql("documents")
+_STATED = f"source_id, {_DOCUMENT_INTACT}, {_DOCUMENT.replace(' lang,', ' stated_lang,')}"
 _JOINED = "FROM passages p JOIN documents d ON d.document_key = p.document_key"
 _PASSAGE = f"""
-SELECT p.passage_id, p.document_key, p.start, p."end", p.kind, p.author, p.date, p.lang, p.heading, e.sentences,
-    d.doc_id, d.title, d.source, d.author, d.date, d.metadata,
+SELECT p.passage_id, p.document_key, {intact_sql("passages", "p.")} AND {intact_sql("encodings", "e.")},
+    p.start, p."end", p.kind, p.author, p.date, p.lang, p.heading, e.sentences,
     (SELECT COUNT(*) FROM passages o WHERE o.representative = COALESCE(p.representative, p.passage_id))
-{_JOINED} JOIN encodings e ON e.passage_id = p.passage_id"""
+FROM passages p JOIN encodings e ON e.passage_id = p.passage_id"""
 
 
-def _as_document(row: tuple[Any, ...]) -> Document:
-    doc_id, text, title, source, author, date, lang, metadata, packed = row
+def _insert_sql(table: str, columns: Sequence[str], first: Sequence[str] = ()) -> str:
+    """An `INSERT` of a row with its checksum.
+
+    Args:
+        table: Of those with checksums.
+        columns: Covered by the checksum; those that are left out are NULL.
+        first: Columns before them that it does not cover.
+    """
+    marks = {column: f"?{n}" for n, column in enumerate((*first, *columns), 1)}
+    covered = checksum_of([marks.get(column, "NULL") for column in CHECKED[table]])
+    return f"INSERT INTO {table} ({', '.join(marks)}, checksum) VALUES ({', '.join(marks.values())}, {covered})"
+
+
+_INSERT_PASSAGE = _insert_sql("passages", CHECKED["passages"][:-1])
+_INSERT_ENCODING = _insert_sql("encodings", CHECKED["encodings"], ("passage_id",))
+_MOVE_PASSAGE = (
+    'UPDATE passages SET start = ?1, "end" = ?2, author = ?3, date = ?4, heading = ?5, checksum = '
+    + checksum_sql("passages", start="?1", end="?2", author="?3", date="?4", heading="?5")
+    + " WHERE passage_id = ?6"
+)
+_WRITE_DOCUMENT = (
+    _insert_sql("documents", CHECKED["documents"])
+    + " ON CONFLICT (doc_id) DO UPDATE SET "
+    + ", ".join(f"{column} = excluded.{column}" for column in (*CHECKED["documents"][1:], "checksum"))
+    + " RETURNING document_key"
+)
+
+
+def _as_document(row: Sequence[Any]) -> Document:
+    is_intact, doc_id, text, title, source, author, date, lang, metadata, packed = row
+    require_intact(is_intact, f"the document {doc_id!r}")
     sections = tuple(Section(*section) for section in json.loads(packed))
     return Document(doc_id, text, title, source, author, date, lang, json.loads(metadata), sections)
 
 
-def _as_passage(row: tuple[Any, ...], text: str) -> StoredPassage:
-    passage_id, _, start, end, kind, author, date, lang, heading, packed, *known, duplicates = row
-    doc_id, title, source, doc_author, doc_date, metadata = known
+def _as_passage(row: tuple[Any, ...], document: Document) -> StoredPassage:
+    passage_id, _, is_intact, start, end, kind, author, date, lang, heading, packed, duplicates = row
+    require_intact(is_intact, f"passage {passage_id}, of the document {document.doc_id!r},")
     bounds = memoryview(packed).cast("i").tolist()
     sentences = tuple(zip(bounds[::2], bounds[1::2], strict=True))
-    passage = Passage(start, end, text[start:end], kind, author, date, lang, heading, sentences)
+    passage = Passage(start, end, document.text[start:end], kind, author, date, lang, heading, sentences)
     return StoredPassage(
-        passage_id, passage, doc_id, title, source, doc_author, doc_date, json.loads(metadata), duplicates
+        passage_id,
+        passage,
+        document.doc_id,
+        document.title,
+        document.source,
+        document.author,
+        document.date,
+        document.metadata,
+        duplicates,
     )
 
 

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from smsearch.ragged import ranges
+from smsearch.ragged import ranges, require_offsets
 
 _FURTHER: Final = 0xFFFF  # go on by so much, no id ends here
 
@@ -67,6 +67,16 @@ class PackedTokens:
     def from_bytes(cls, packed: Sequence[bytes]) -> PackedTokens:
         """Lists packed one by one, side by side."""
         return cls(_offsets([len(each) // 2 for each in packed]), np.frombuffer(b"".join(packed), "<u2"))
+
+    @classmethod
+    def from_arrays(cls, offsets: NDArray[np.int64], steps: NDArray[np.uint16]) -> PackedTokens:
+        """Lists as a file holds them.
+
+        Raises:
+            ValueError: If the offsets lead elsewhere.
+        """
+        require_offsets(offsets, len(steps))
+        return cls(offsets, steps)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from smsearch.index.database import integrity_faults
-from smsearch.index.derived import derived_faults
+from smsearch.index.checksums import CHECKED, intact_sql
+from smsearch.index.database import Connection, integrity_faults
+from smsearch.index.derived import derived_faults, open_derived
 from smsearch.index.writer import IndexWriter
 
 _UNIT_TOLERANCE = 5e-3  # float16 rounds each component
@@ -29,8 +30,6 @@ _COUNTS = {
         "SELECT COUNT(*) FROM passages p LEFT JOIN passages r ON r.passage_id = p.representative "
         "WHERE p.representative IS NOT NULL AND (r.passage_id IS NULL OR r.representative IS NOT NULL)"
     ),
-    "passages whose words are cut off": "SELECT COUNT(*) FROM encodings WHERE LENGTH(words) % 5 != 0",
-    "passages whose tokens are cut off": "SELECT COUNT(*) FROM encodings WHERE LENGTH(tokens) % 2 != 0",
     "representatives without a key": (
         "SELECT COUNT(*) FROM passages WHERE representative IS NULL AND passage_id NOT IN "
         "(SELECT passage_id FROM repeats UNION ALL SELECT passage_id FROM new_keys)"
@@ -41,18 +40,31 @@ _COUNTS = {
 def index_faults(writer: IndexWriter) -> list[str]:
     """Everything found wrong with an index, a sentence each; empty when all is well.
 
-    Checks SQLite's own structure, the counts, that every vector has the right
-    length and is finite and unit (or zero), and the digests of the derived files.
+    Checks SQLite's own structure, the checksum of every row, the counts, that every vector has the right
+    length and is finite and unit (or zero), the digests of the derived files, and that these and the changes
+    since then hold every representative.
     """
-    faults = integrity_faults(writer.store.connection)
+    connection = writer.store.connection
+    faults = integrity_faults(connection)
     if faults:
         return faults
-    return [*_count_faults(writer), *_vector_faults(writer), *derived_faults(writer.folder, writer.store)]
+    faults = [*_row_faults(connection), *_count_faults(connection)]
+    if faults:
+        return faults
+    return [*_vector_faults(writer), *derived_faults(writer.folder, writer.store), *_missing_faults(writer)]
 
 
-def _count_faults(writer: IndexWriter) -> Iterator[str]:
+def _row_faults(connection: Connection) -> Iterator[str]:
+    """Rows that are not what was written."""
+    for table in CHECKED:
+        (n,) = connection.execute(f"SELECT COUNT(*) FROM {table} WHERE NOT {intact_sql(table)}").fetchone()
+        if n:
+            yield f"{n} rows of {table} are not what was written"
+
+
+def _count_faults(connection: Connection) -> Iterator[str]:
     for what, query in _COUNTS.items():
-        (n,) = writer.store.connection.execute(query).fetchone()
+        (n,) = connection.execute(query).fetchone()
         if n:
             yield f"there are {n} {what}"
 
@@ -67,3 +79,20 @@ def _vector_faults(writer: IndexWriter) -> Iterator[str]:
             yield f"the vector of passage {passage_id} is not finite"
         elif vector.any() and abs(float(np.linalg.norm(vector)) - 1) > _UNIT_TOLERANCE:
             yield f"the vector of passage {passage_id} has length {np.linalg.norm(vector):.4f}, not 1"
+
+
+def _missing_faults(writer: IndexWriter) -> Iterator[str]:
+    """Representatives that no search would find, and passages that it would find though they are none."""
+    derived = open_derived(writer.folder, writer.store, writer.encoder.dim)
+    if derived is None:
+        return
+    connection = writer.store.connection
+    last = dict(connection.execute("SELECT passage_id, added FROM changes ORDER BY change_id").fetchall())
+    found = set(derived.passage_ids.tolist()) - {passage_id for passage_id, added in last.items() if not added}
+    found |= {passage_id for passage_id, added in last.items() if added}
+    query = "SELECT passage_id FROM passages WHERE representative IS NULL"
+    expected = {passage_id for (passage_id,) in connection.execute(query)}
+    if missing := len(expected - found):
+        yield f"there are {missing} passages that no search finds"
+    if extra := len(found - expected):
+        yield f"there are {extra} passages that searches find and that are none"

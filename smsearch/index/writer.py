@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -12,8 +12,9 @@ from typing import Self
 import numpy as np
 
 from smsearch.errors import IndexStateError
-from smsearch.files import writer_lock
+from smsearch.files import reached, writer_lock
 from smsearch.index.database import (
+    close_whole,
     create_database,
     has_index,
     make_folder,
@@ -32,6 +33,7 @@ from smsearch.index.derived import (
 )
 from smsearch.index.groups import Groups
 from smsearch.index.recorded_encoder import EncoderRecord, read_record
+from smsearch.index.seal import break_seal, require_seal, set_seal
 from smsearch.index.store import EncodedPassage, Store
 from smsearch.index.tuning import Tuned, tune
 from smsearch.index.vectors import ClusteredIndex
@@ -64,7 +66,7 @@ class IndexWriter:
         self.close()
 
     def close(self) -> None:
-        """Let go of the files and the lock."""
+        """Let go of the files and the lock, the database sealed."""
         self._resources.close()
 
     @property
@@ -87,6 +89,7 @@ class IndexWriter:
                 raise
             finally:
                 self._in_batch = False
+        reached("batch kept")
         if self._is_unswept:
             sweep_derived(self.folder, self.store)
             self._is_unswept = False
@@ -219,8 +222,14 @@ def open_writer(folder: Path, *, encoder: EncoderRecord | None = None, timeout: 
         if encoder is not None and not has_index(folder):
             with _translated_os_errors(folder):
                 create_database(folder, {"encoder": asdict(encoder), "words": words_stamp()})
+        database = require_index(folder)
+        require_seal(folder, database)
+        with _translated_os_errors(folder):
+            break_seal(folder)
+        reached("seal broken")
+        stack.callback(_seal, folder, database)
         store = Store(open_database(folder, writable=True))
-        stack.callback(store.connection.close)
+        stack.callback(close_whole, store.connection)
         writer = IndexWriter(folder, store, stack.pop_all())
     try:
         writer.refresh_words()
@@ -228,6 +237,12 @@ def open_writer(folder: Path, *, encoder: EncoderRecord | None = None, timeout: 
         writer.close()
         raise
     return writer
+
+
+def _seal(folder: Path, database: Path) -> None:
+    reached("database closed")
+    with suppress(OSError):  # a full disk: without a seal less is noticed, nothing is lost
+        set_seal(folder, database)
 
 
 @contextmanager

@@ -52,8 +52,8 @@ def test_folder_without_index_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("writable", [True, False])
 def test_newer_format_is_refused_with_both_numbers(tmp_path: Path, *, writable: bool) -> None:
     with closing(sqlite3.connect(make(tmp_path))) as connection:
-        connection.execute("PRAGMA user_version = 3")
-    with pytest.raises(IndexStateError, match="has format 3, this smsearch reads format 2"):
+        connection.execute("PRAGMA user_version = 4")
+    with pytest.raises(IndexStateError, match="has format 4, this smsearch reads format 3"):
         open_database(tmp_path, writable=writable)
 
 
@@ -92,7 +92,7 @@ def test_transaction_that_fails_leaves_nothing_and_the_next_one_works(tmp_path: 
     make(tmp_path)
     with closing(open_database(tmp_path, writable=True)) as connection:
         with pytest.raises(sqlite3.IntegrityError), transaction(connection, write=True):
-            connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", [("new", "1"), ("encoder", None)])
+            connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?, 0)", [("new", "1"), ("encoder", None)])
         with transaction(connection, write=True):
             assert connection.execute("SELECT key, value FROM meta").fetchall() == [("encoder", '{"name": "x"}')]
 
@@ -100,9 +100,9 @@ def test_transaction_that_fails_leaves_nothing_and_the_next_one_works(tmp_path: 
 def test_transaction_refused_at_its_end_is_taken_back(tmp_path: Path) -> None:
     make(tmp_path)
     # Its representative does not exist, which is found out at COMMIT.
-    passage = "INSERT INTO passages VALUES (1, 1, 0, 1, 'post', NULL, NULL, 'und', '', x'', 99)"
+    passage = "INSERT INTO passages VALUES (1, 1, 0, 1, 'post', NULL, NULL, 'und', '', x'', 99, 0)"
     document = (
-        "INSERT INTO documents VALUES (1, 'a', NULL, '', '', NULL, NULL, 'und', 'und', '{}', '[]', '[]', 'x', '')"
+        "INSERT INTO documents VALUES (1, 'a', NULL, '', '', NULL, NULL, 'und', 'und', '{}', '[]', '[]', 'x', '', 0)"
     )
     with closing(open_database(tmp_path, writable=True)) as connection:
         with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"), transaction(connection, write=True):

@@ -196,9 +196,9 @@ def test_derived_files_hold_representatives_only(tmp_path: Path) -> None:
 def test_large_file_that_was_not_touched_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = make(tmp_path, "ape bee", "ape", "cat")
     before = answers(folder)
-    monkeypatch.setattr("smsearch.index.derived._READ_EACH_TIME", 0)
+    monkeypatch.setattr("smsearch.index.derived_record._READ_EACH_TIME", 0)
     with monkeypatch.context() as patched:
-        patched.setattr("smsearch.index.derived.file_sha256", lambda _path: pytest.fail("read again"))
+        patched.setattr("smsearch.index.derived_record.file_sha256", lambda _path: pytest.fail("read again"))
         assert answers(folder) == before
     copy = Path(shutil.copytree(folder, tmp_path / "copy", ignore=shutil.ignore_patterns("copy")))
     assert answers(copy) == before  # other files with the same bytes: read, and found sound

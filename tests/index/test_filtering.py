@@ -93,3 +93,11 @@ def test_dates_of_any_precision_are_taken(date: str) -> None:
 def test_unknown_kind_is_refused_with_the_known_ones() -> None:
     with pytest.raises(QueryError, match=r"'page'.*post, comment"):
         filter_sql(Filters(kinds=("page",)))
+
+
+@pytest.mark.parametrize(
+    "filters", [Filters(langs=("\ud800",)), Filters(sources=("ok", "a\udcff")), Filters(where=(("n", "\udc00"),))]
+)
+def test_values_that_are_no_valid_text_are_refused(filters: Filters) -> None:
+    with pytest.raises(QueryError, match="is not valid text"):
+        filter_sql(filters)

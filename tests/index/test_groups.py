@@ -209,7 +209,7 @@ def test_words_folded_by_another_version_are_folded_again_on_opening(tmp_path: P
     with new_writer(tmp_path) as writer:
         put(writer, "a", "ape bee")
         writer.refresh_derived()
-        writer.store.connection.execute("UPDATE encodings SET words = ''")
+        writer.store.set_words(1, b"")
         writer.store.connection.execute("DELETE FROM new_keys")
         writer.store.set_meta("words", "0 snowball 1.0")
     with open_writer(tmp_path) as writer:

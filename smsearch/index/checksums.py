@@ -1,0 +1,75 @@
+"""Checksums of rows: whether a row of SQLite is what was written into it.
+
+SQLite notices a broken page, not a bit that fell over inside a text or a vector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+from zlib import crc32
+
+from smsearch.errors import IndexDamagedError
+
+FUNCTION: Final = "row_checksum"
+REPAIR: Final = "`smsearch verify --repair` saves what can be read in a new index"
+CHECKED: Final = {
+    "meta": ("key", "value"),
+    "sources": ("path", "name", "format", "fields"),
+    "documents": (
+        *("doc_id", "source_id", "source", "title", "author", "date", "lang", "stated_lang"),
+        *("metadata", "sections", "left_out", "text", "fingerprint"),
+    ),
+    "passages": (
+        *("document_key", "start", '"end"', "kind", "author", "date", "lang", "heading", "fingerprint"),
+        "representative",
+    ),
+    "encodings": ("vector", "sentences", "tokens", "words"),
+}
+"""Columns that the checksum of a row of each table covers."""
+
+_NONE: Final = b"\0none"
+_DIVIDED: Final = b"\0"
+
+
+def row_checksum(*values: bytes | None) -> int:
+    """CRC-32 of the values of a row, in the order of its columns; known to SQLite under the name `FUNCTION`."""
+    checksum = 0
+    for value in values:
+        checksum = crc32(_NONE if value is None else value, crc32(_DIVIDED, checksum))
+    return checksum
+
+
+def checksum_of(values: Sequence[str]) -> str:
+    """The SQL expression for the checksum of some SQL expressions."""
+    return f"{FUNCTION}({', '.join(f'CAST({value} AS BLOB)' for value in values)})"
+
+
+def checksum_sql(table: str, alias: str = "", **changed: str) -> str:
+    """The SQL expression for what the checksum of a row should be.
+
+    Args:
+        table: One of `CHECKED`.
+        alias: What stands before each column, with its dot.
+        changed: Expressions for columns that are about to change.
+    """
+    return checksum_of([changed.get(column.strip('"'), f"{alias}{column}") for column in CHECKED[table]])
+
+
+def intact_sql(table: str, alias: str = "") -> str:
+    """The SQL expression for whether a row is what was written."""
+    return f"{checksum_sql(table, alias)} = {alias}checksum"
+
+
+def require_intact(is_intact: object, what: str) -> None:
+    """Make sure that a row is what was written.
+
+    Args:
+        is_intact: The value of `intact_sql`.
+        what: Names the row in the message.
+
+    Raises:
+        IndexDamagedError: If it is not.
+    """
+    if not is_intact:
+        raise IndexDamagedError(f"{what} is damaged; {REPAIR}")

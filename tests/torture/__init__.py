@@ -1,0 +1,1 @@
+"""Faults made on purpose: each module tries one kind, short in the default suite and long in `make torture`."""
