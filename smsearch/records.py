@@ -107,12 +107,14 @@ class Source:
         name: How the user named it; what `Document.source` says.
         format: Name of the reader to use for every file, or None to go by each file's name.
         fields: Which fields of a table hold what.
+        follow_links: Whether links in folders lead to folders and out of the source.
     """
 
     path: str
     name: str
     format: str | None = None
     fields: Fields = Fields()
+    follow_links: bool = False
 
 
 @dataclass(frozen=True, slots=True)

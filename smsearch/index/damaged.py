@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from smsearch.errors import IndexDamagedError
-from smsearch.index.database import READING_ERRORS, Connection, open_as_it_stands, require_index
+from smsearch.index.database import READING_ERRORS, Connection, opened_as_it_stands, require_index
 from smsearch.index.store import Store
 from smsearch.records import Document, Source
 
@@ -63,9 +63,9 @@ def open_remains(folder: Path) -> Iterator[Remains]:
         IndexDamagedError: If nothing can be read of it.
     """
     require_index(folder)
-    with closing(open_as_it_stands(folder)) as connection:
-        keys = _keys(connection)
-        if not keys:
+    with opened_as_it_stands(folder) as connection:
+        keys = _keys(connection) if connection is not None else []
+        if connection is None or not keys:
             raise IndexDamagedError(
                 f"nothing can be read of the index {str(folder)!r}; make it again from its sources with "
                 "`smsearch index PATH --index NEW_FOLDER`"

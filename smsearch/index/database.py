@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import sqlite3
+import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from smsearch.errors import IndexDamagedError, IndexLockedError, IndexStateError, NotFoundError
@@ -30,6 +32,8 @@ Row = tuple[object, ...]
 _UPGRADABLE = (2,)
 _APPLICATION_ID = 0x534D5345  # "SMSE": lets `file` tell our databases from others
 _BUSY_SECONDS = 30.0
+_HEADER_BYTES = 100
+_MOST_FILLED = 1 << 40  # bytes; a longer file than that was never written
 _LONGEST_VALUE = 1 << 29  # bytes of a text or a blob; what a file claims beyond that is no index of ours
 _CACHE_KIB = 1 << 17  # filled as pages are used; a small one makes the keys of repeats slow to enter
 
@@ -209,11 +213,42 @@ def open_database(folder: Path, *, writable: bool) -> Connection:
     return connection
 
 
-def open_as_it_stands(folder: Path) -> Connection:
-    """Open a database for reading, whatever its state; text that is no UTF-8 is read with replacements."""
-    connection = _connect_reader(folder / FILE_NAME, checked=False)
-    connection.text_factory = lambda found: found.decode(errors="replace")
+@contextmanager
+def opened_as_it_stands(folder: Path) -> Iterator[Connection | None]:
+    """A database open for reading, whatever its state; None where SQLite can make nothing of it.
+
+    One that was cut off is read from a copy that is as long as it says it was; text that is no UTF-8 comes with
+    replacements.
+    """
+    path = folder / FILE_NAME
+    with ExitStack() as stack:
+        connection = _connected_as_it_stands(path)
+        if connection is None:
+            aside = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=folder.parent))) / FILE_NAME
+            shutil.copyfile(path, aside)
+            _fill_up(aside)
+            connection = _connected_as_it_stands(aside)
+        if connection is not None:
+            stack.callback(connection.close)
+            connection.text_factory = lambda found: found.decode(errors="replace")
+        yield connection
+
+
+def _connected_as_it_stands(path: Path) -> Connection | None:
+    try:
+        connection = _connect_reader(path)
+    except sqlite3.Error:
+        return None
     return connection
+
+
+def _fill_up(path: Path) -> None:
+    """Make a database as long as its header says, with zeros."""
+    with path.open("r+b") as file:
+        header = file.read(_HEADER_BYTES)
+        size = int.from_bytes(header[16:18], "big") * int.from_bytes(header[28:32], "big")
+        if path.stat().st_size < size <= _MOST_FILLED:
+            file.truncate(size)
 
 
 @contextmanager
@@ -248,7 +283,8 @@ def _is_damage(name: str, message: str) -> bool:
 
 
 def _damaged(folder: Path, error: Exception) -> IndexDamagedError:
-    return IndexDamagedError(f"the index {str(folder)!r} is damaged ({error}); {REPAIR}")
+    what = str(error).partition(" with text ")[0]  # which SQLite quotes, whatever it holds
+    return IndexDamagedError(f"the index {str(folder)!r} is damaged ({what}); {REPAIR}")
 
 
 def close_whole(connection: Connection) -> None:
@@ -283,7 +319,7 @@ def integrity_faults(connection: Connection) -> list[str]:
     return [str(row[0]) for row in rows if row[0] != "ok"]
 
 
-def _connect(path: Path, mode: str, *, checked: bool = True) -> Connection:
+def _connect(path: Path, mode: str) -> Connection:
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={mode}",
         uri=True,
@@ -302,21 +338,20 @@ def _connect(path: Path, mode: str, *, checked: bool = True) -> Connection:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         connection.execute("PRAGMA temp_store = MEMORY")
-        if checked:
-            connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
+        connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _connect_reader(path: Path, *, checked: bool = True) -> Connection:
+def _connect_reader(path: Path) -> Connection:
     try:
-        return _connect(path, "ro", checked=checked)
+        return _connect(path, "ro")
     except sqlite3.OperationalError:
         if path.with_name(path.name + "-wal").exists():
             raise
-        return _connect(path, "ro&immutable=1", checked=checked)
+        return _connect(path, "ro&immutable=1")
 
 
 def _format_of(connection: Connection, folder: Path) -> int:
@@ -327,10 +362,10 @@ def _format_of(connection: Connection, folder: Path) -> int:
             f"{str(folder / FILE_NAME)!r} is not a smsearch index; name another folder with --index"
         )
     if found != FORMAT and found not in _UPGRADABLE:
-        what = "upgrade smsearch" if found > FORMAT else "it is too old"
+        again = "make it again from its sources with `smsearch index PATH --index NEW_FOLDER`"
+        advice = f"upgrade smsearch, or {again}" if found > FORMAT else f"it is too old; {again}"
         raise IndexStateError(
-            f"the index {str(folder)!r} has format {found}, this smsearch reads format {FORMAT}: {what}, or make "
-            "the index again with `smsearch index PATH --index NEW_FOLDER`"
+            f"the index {str(folder)!r} has format {found}, this smsearch reads format {FORMAT}: {advice}"
         )
     return int(found)
 

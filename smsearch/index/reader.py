@@ -51,9 +51,11 @@ class IndexReader:
             IndexStateError: If it is damaged, or from a newer version.
         """
         self.folder = folder
-        require_seal(folder, require_index(folder))
+        is_sealed = require_seal(folder, require_index(folder))
         self.store = Store(open_database(folder, writable=False))
         with translated_errors(folder):
+            if not is_sealed:
+                self.store.require_intact_rows()
             self.encoder = read_record(self.store)
         self.passage_ids: NDArray[np.int64] = np.empty(0, np.int64)
         self.alive: NDArray[np.bool_] = np.empty(0, np.bool_)

@@ -38,8 +38,11 @@ def break_seal(folder: Path) -> None:
     delete_durably(folder / FILE_NAME)
 
 
-def require_seal(folder: Path, database: Path) -> None:
+def require_seal(folder: Path, database: Path) -> bool:
     """Make sure that a database is what its seal says, if it has one.
+
+    Returns:
+        False for one that has none and is small enough for its rows to be looked at one by one.
 
     Raises:
         IndexDamagedError: If it is not.
@@ -48,9 +51,10 @@ def require_seal(folder: Path, database: Path) -> None:
         seal = _read_seal(folder)
         fault = _fault(seal, database) if seal else None
         if fault is None:
-            return
+            return seal is not None or database.stat().st_size > _READ_EACH_TIME
         if _read_seal(folder) == seal:
             raise IndexDamagedError(f"the index {str(folder)!r} is damaged ({fault}); {REPAIR}")
+    return True  # a writer is at work, and comes between every two looks
 
 
 def _fault(seal: dict[str, Any], database: Path) -> str | None:

@@ -76,6 +76,19 @@ class Store:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
+    def require_intact_rows(self) -> None:
+        """Make sure that every row with a checksum is what was written.
+
+        Raises:
+            IndexDamagedError: If one is not.
+        """
+        for table in CHECKED:
+            query = f"SELECT rowid FROM {table} WHERE NOT {intact_sql(table)} LIMIT 1"
+            if table == "meta":
+                query = query.replace("rowid", "key")
+            row = self.connection.execute(query).fetchone()
+            require_intact(row is None, f"a row of {table}")
+
     # -- meta ---------------------------------------------------------------------------------
 
     def get_meta(self, key: str) -> Any:  # noqa: ANN401  any JSON value
@@ -101,7 +114,7 @@ class Store:
             "INSERT INTO sources (path, name, format, fields, checksum) VALUES (?1, ?2, ?3, ?4, "
             f"{checksum_of(('?1', '?2', '?3', '?4'))}) ON CONFLICT (path) DO UPDATE SET name = excluded.name, "
             "format = excluded.format, fields = excluded.fields, checksum = excluded.checksum",
-            (source.path, source.name, source.format, _to_json(asdict(source.fields))),
+            (source.path, source.name, source.format, _to_json(_recorded_fields(source))),
         )
         row = self.connection.execute("SELECT source_id FROM sources WHERE path = ?", (source.path,)).fetchone()
         self.connection.execute(
@@ -121,7 +134,7 @@ class Store:
         query = f"SELECT {intact_sql('sources')}, path, name, format, fields FROM sources WHERE source_id = ?"
         is_intact, path, name, kind, fields = self.connection.execute(query, (source_id,)).fetchone()
         require_intact(is_intact, f"what the index says of its source {name!r}")
-        return Source(path, name, kind, Fields(**json.loads(fields)))
+        return _recorded_source(path, name, kind, json.loads(fields))
 
     def forget_empty_sources(self) -> None:
         """Drop the sources that no document comes from any more and that are no longer there."""
@@ -454,3 +467,13 @@ def _to_json(value: object) -> str:
 def _blocks(ids: Sequence[int]) -> Iterator[list[int]]:
     for i in range(0, len(ids), _VARIABLES):
         yield [int(found) for found in ids[i : i + _VARIABLES]]
+
+
+def _recorded_fields(source: Source) -> dict[str, Any]:
+    """What is stored as the fields of a source; whether links are followed stands there where they are."""
+    return asdict(source.fields) | ({"follow_links": True} if source.follow_links else {})
+
+
+def _recorded_source(path: str, name: str, kind: str | None, stored: dict[str, Any]) -> Source:
+    follow_links = bool(stored.pop("follow_links", False))
+    return Source(path, name, kind, Fields(**stored), follow_links)

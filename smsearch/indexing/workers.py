@@ -171,7 +171,14 @@ def job_count() -> int:
 
 
 def serve() -> None:
-    """Be a worker: prepare what comes on standard input until it ends."""
+    """Be a worker: prepare what comes on standard input until it ends, or nobody wants it any more."""
+    try:
+        _prepare_until_end()
+    except BrokenPipeError:  # whoever asked was killed; what is buffered goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _prepare_until_end() -> None:
     setup, _ = read_frame(sys.stdin.buffer) or ({}, b"")
     encoder = load_encoder(setup["encoder"])
     options = CutOptions(**setup["options"])

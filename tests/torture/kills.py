@@ -1,0 +1,124 @@
+"""Writers killed at any moment: nothing reported is lost, and the next run ends where an undisturbed one does."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import signal
+import subprocess
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+from tests.torture.outcomes import Outcome
+from tests.torture.works import Work, copied, fault_after, start
+
+STEPS = (
+    *("seal broken", "batch kept", "tokens written", "words written", "vectors written", "derived files recorded"),
+    *("derived file swept", "database closed", ".bin file aside", ".faiss file aside", ".seal file aside"),
+)
+_WORKERS_END_WITHIN = 15.0
+
+
+def kill_all(works: list[Work], folder: Path, n: int, *, seed: int, jobs: int = 1) -> list[Outcome]:
+    """Kill writers `n` times, at random moments and at every named step in turn; one outcome for each kind of work."""
+    draw = random.Random(seed)  # noqa: S311  a test
+    plans = [_plan(works, i, draw) for i in range(n)]
+    trial = partial(_trial, folder=folder)
+    if jobs > 1:
+        with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+            faults = list(pool.map(trial, plans))
+    else:
+        faults = list(map(trial, plans))
+    tried = Counter(plan.work.name for plan in plans)
+    alive = Counter(plan.work.name for plan, (_, ended) in zip(plans, faults, strict=True) if ended)
+    wrong: dict[str, list[str]] = {}
+    for plan, (fault, _) in zip(plans, faults, strict=True):
+        if fault:
+            wrong.setdefault(plan.work.name, []).append(f"{plan.what}: {fault}")
+    return [
+        Outcome(
+            f"`{name}` killed (SIGKILL) at random moments and at {len(STEPS)} named steps",
+            n_tried,
+            "opens, verifies, holds every reported batch; the next run ends in the undisturbed state",
+            f"so it was; {alive[name]} had ended before",
+            seed,
+            tuple(wrong.get(name, ())),
+        )
+        for name, n_tried in tried.items()
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """When to kill what."""
+
+    work: Work
+    number: int
+    step: str | None
+    after: float
+
+    @property
+    def what(self) -> str:
+        return f"{self.work.name} killed " + (f"at {self.step!r}" if self.step else f"after {self.after:.3f} s")
+
+
+def _plan(works: list[Work], i: int, draw: random.Random) -> _Plan:
+    work = works[i % len(works)]
+    at_step = draw.random() < 1 / 3
+    return _Plan(work, i, draw.choice(STEPS) if at_step else None, draw.uniform(0.02, 1.02) * work.seconds)
+
+
+def _trial(plan: _Plan, folder: Path) -> tuple[str | None, bool]:
+    """What was wrong after one kill, and whether the work had ended before it."""
+    place = copied(plan.work.before, folder / f"trial-{plan.number}")
+    try:
+        marker = uuid.uuid4().hex
+        environment = {"SMSEARCH_TORTURE": marker} | ({"SMSEARCH_DIES_AT": plan.step} if plan.step else {})
+        process = start(place, plan.work.name, environment)
+        ended = _kill(process, None if plan.step else plan.after)
+        out, err = process.communicate()
+        reported = sum(map(int, out.split())) if plan.work.name in {"index", "update"} else 0
+        said = f"it said {err!r}" if "Traceback" in err else None
+        fault = said or _left_behind(marker) or fault_after(place, plan.work, reported)
+    except Exception as error:  # noqa: BLE001  whatever comes of a kill is a finding
+        return f"{type(error).__name__}: {error}", False
+    else:
+        return fault, ended
+    finally:
+        shutil.rmtree(place)
+
+
+def _kill(process: subprocess.Popen[str], after: float | None) -> bool:
+    """Kill it after some seconds, or wait until it has killed itself; whether it had ended before."""
+    try:
+        process.wait(timeout=60 if after is None else after)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    return process.returncode == 0
+
+
+def _left_behind(marker: str) -> str | None:
+    """Processes that a killed writer leaves behind must end by themselves."""
+    until = time.monotonic() + _WORKERS_END_WITHIN
+    while left := list(_processes_with(marker)):
+        if time.monotonic() > until:
+            return f"{len(left)} of its processes are still there"
+        time.sleep(0.05)
+    return None
+
+
+def _processes_with(marker: str) -> Iterator[Path]:
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if marker.encode() in (entry / "environ").read_bytes():
+                yield entry
+        except OSError:
+            continue
