@@ -2,13 +2,23 @@ PYTHON ?= python
 EVAL ?= eval
 TEXTS ?= texts
 
-.PHONY: install test lint format types check bench bench-full pages clean
+.PHONY: install test torture lowest audit lint format types check bench bench-full pages clean
 
 install:  ## the one way in
 	$(PYTHON) -m pip install -c constraints.txt -e '.[dev]'
 
 test:  ## the whole suite
 	$(PYTHON) -m pytest
+
+torture:  ## every fault in its long form, under an hour; writes docs/reliability.md
+	$(PYTHON) -m tests.torture.run
+
+lowest:  ## the suite with the lowest versions that pyproject.toml allows, in an environment of its own
+	bash tests/lowest.sh
+
+audit:  ## known faults of what is installed; asks a public database
+	$(PYTHON) -m pip install pip-audit
+	$(PYTHON) -m pip_audit -r constraints.txt --disable-pip --no-deps
 
 lint:
 	ruff check

@@ -51,6 +51,7 @@ def build_index(
     model_options: Mapping[str, Any] | None = None,
     format: str | None = None,  # noqa: A002  the field's word
     fields: Fields | None = None,
+    follow_links: bool = False,
     target_tokens: int | None = None,
     keep_boilerplate: bool | None = None,
     allow_shrink: bool = False,
@@ -68,6 +69,8 @@ def build_index(
         model_options: Further keywords of `load_encoder`: prompts, device, backend and so on.
         format: Reader to use for every file; None goes by each file's name.
         fields: Which fields of JSONL and CSV files hold what.
+        follow_links: Whether links in folders lead to other folders and out of the source; each
+            folder is entered once. Recorded with the sources, so that an update does the same.
         target_tokens: Length at which a passage is full, in the encoder's tokens (160 unless the
             index says otherwise).
         keep_boilerplate: Whether comment forms, navigation and the like stay in the passages (no,
@@ -90,7 +93,10 @@ def build_index(
     named = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
     if not named:
         raise SourceError("no source was named; name a file, a folder, a pattern, or - for standard input")
-    resolved = [resolve_source(os.fspath(each), format=format, fields=fields or Fields()) for each in named]
+    resolved = [
+        resolve_source(os.fspath(each), format=format, fields=fields or Fields(), follow_links=follow_links)
+        for each in named
+    ]
     folder = index_folder(path)
     encoder = load_for(folder, model, dict(model_options or {}))
     with open_writer(folder, encoder=record_of(encoder)) as writer:
@@ -138,6 +144,7 @@ def estimate_documents(
     *,
     format: str | None = None,  # noqa: A002  the field's word
     fields: Fields | None = None,
+    follow_links: bool = False,
 ) -> int | None:
     """About how many documents some sources hold, for a progress bar; None where that cannot be known beforehand.
 
@@ -147,5 +154,8 @@ def estimate_documents(
     from smsearch.sources import estimate_documents as estimate
     from smsearch.sources import resolve_source
 
-    counts = [estimate(resolve_source(os.fspath(each), format=format, fields=fields)) for each in sources]
+    resolved = [
+        resolve_source(os.fspath(each), format=format, fields=fields, follow_links=follow_links) for each in sources
+    ]
+    counts = [estimate(source) for source in resolved]
     return None if None in counts else sum(n for n in counts if n is not None)

@@ -11,6 +11,7 @@ from smsearch.cli.options import (
     BackendOption,
     BatchSizeOption,
     DeviceOption,
+    FollowLinksOption,
     IndexOption,
     KeepBoilerplateOption,
     ModelOption,
@@ -42,6 +43,7 @@ def index(
     author_field: Annotated[str, typer.Option(help="Field of the author.")] = "author",
     date_field: Annotated[str, typer.Option(help="Field of the date.")] = "date",
     lang_field: Annotated[str, typer.Option(help="Field of the language.")] = "lang",
+    follow_links: FollowLinksOption = False,
     keep_boilerplate: KeepBoilerplateOption = None,
     target_tokens: TargetTokensOption = None,
     allow_shrink: AllowShrinkOption = False,
@@ -63,7 +65,9 @@ def index(
     fields = Fields(text_field, id_field, title_field, author_field, date_field, lang_field)
     with (
         kept_on_interrupt("interrupted; finished batches are kept, and the same command goes on from there"),
-        progress_bar("indexing", estimate_documents(paths, format=format, fields=fields)) as progress,
+        progress_bar(
+            "indexing", estimate_documents(paths, format=format, fields=fields, follow_links=follow_links)
+        ) as progress,
     ):
         built = build_index(
             paths,
@@ -80,6 +84,7 @@ def index(
             ),
             format=format,
             fields=fields,
+            follow_links=follow_links,
             target_tokens=target_tokens,
             keep_boilerplate=keep_boilerplate,
             allow_shrink=allow_shrink,

@@ -41,6 +41,9 @@ KeepBoilerplateOption = Annotated[
         show_default="drop",
     ),
 ]
+FollowLinksOption = Annotated[
+    bool, typer.Option("--follow-links", help="Follow links to folders and out of the source; recorded for updates.")
+]
 AllowShrinkOption = Annotated[bool, typer.Option(help="Allow more than half of the documents to be removed.")]
 CountOption = Annotated[int, typer.Option("-k", help="How many hits.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON array of hits.")]

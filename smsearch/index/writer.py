@@ -150,6 +150,9 @@ class IndexWriter:
 
         Args:
             force: Write them in any case.
+
+        Raises:
+            IndexStateError: If the disk is full; what stood stays.
         """
         with translated_errors(self.folder):
             n_changes = self.store.count("changes")
@@ -159,7 +162,13 @@ class IndexWriter:
                 return False
             with self.batch():
                 self._groups.keys.settle(few=False)
-                write_derived(self.folder, self.store, self.encoder.dim)
+                try:
+                    write_derived(self.folder, self.store, self.encoder.dim)
+                except OSError as error:
+                    raise IndexStateError(
+                        f"cannot write the derived files of the index {str(self.folder)!r} ({error.strerror}); the "
+                        "documents are kept; make room and say `smsearch verify --repair`"
+                    ) from error
                 self._is_unswept = True  # until the outermost batch is kept: readers still need the old files
         return True
 

@@ -111,7 +111,11 @@ def _content_text(content: Element) -> str:
     if content.get("type", "text") == "xhtml":
         from xml.etree.ElementTree import tostring
 
-        return html_to_text(tostring(content, encoding="unicode").replace("<html:", "<").replace("</html:", "</"))
+        try:
+            html = tostring(content, encoding="unicode")
+        except RecursionError:  # nested more deeply than any page
+            return " ".join(" ".join(content.itertext()).split())
+        return html_to_text(html.replace("<html:", "<").replace("</html:", "</"))
     text = content.text or ""
     return text.strip() if content.get("type", "text") in {"text", "text/plain"} else html_to_text(text)
 

@@ -9,12 +9,15 @@ import unicodedata
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO, TextIO
 
+from smsearch.sources.limits import read_held
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SAMPLE_BYTES = 1 << 16
 
 _BLOCK = 1 << 20
+_INSTEAD = "split it, or make it rows of a JSON Lines or CSV file"
 _FALLBACK = "cp1252"
 _UNUSABLE = re.compile("[\x00\ud800-\udfff]")
 _CONTROL = re.compile(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f]")
@@ -88,8 +91,9 @@ def read_text(file: BinaryIO, *, declared: str | None = None) -> str:
 
     Raises:
         OSError: If the file cannot be read.
+        ValueError: If it is too large to be held in memory.
     """
-    return decode_bytes(file.read(), declared=declared)
+    return decode_bytes(read_held(file, instead=_INSTEAD), declared=declared)
 
 
 @contextmanager

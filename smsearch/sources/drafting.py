@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
+from itertools import islice
 
 from smsearch.records import UNKNOWN_LANG, Document, Kind, MetadataValue, Section
 from smsearch.sources.dates import iso_date
@@ -15,6 +17,12 @@ _LANG = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{2,8})*", re.IGNORECASE)
 _SCRIPT_LENGTH = 4
 _REGION_LENGTH = 2
 _BETWEEN_PARTS = "\n\n"
+_LONGEST_LINE = 1_000  # of a title, which stands before every passage for the encoder
+_LONGEST_DATE = 200
+_MOST_VALUES = 1_000
+_DEEPEST_VALUE = 20
+_LARGEST_NUMBER = sys.float_info.max
+_PLAIN = (str, int, float, date, time)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +51,7 @@ def new_document(
     A date or language that cannot be understood is kept as metadata under `date` or `lang`.
     Metadata that is empty, or neither a plain value nor a list of such, is left out.
     """
-    iso, tag = iso_date(date), lang_tag(lang)
+    iso, tag = _short_date(date), lang_tag(lang)
     unclear = {"date": None if iso else date, "lang": None if tag != UNKNOWN_LANG else lang}
     return Document(
         doc_id=clean_text(doc_id),
@@ -68,7 +76,7 @@ def join_parts(parts: Iterable[Part]) -> tuple[str, tuple[Section, ...]]:
     for part in parts:
         text = clean_text(part.text).strip()
         if text:
-            author, day = clean_line(part.author), iso_date(part.date)
+            author, day = clean_line(part.author), _short_date(part.date)
             sections.append(Section(start, start + len(text), part.kind, author, day))
             texts.append(text)
             start += len(text) + len(_BETWEEN_PARTS)
@@ -76,12 +84,13 @@ def join_parts(parts: Iterable[Part]) -> tuple[str, tuple[Section, ...]]:
 
 
 def clean_line(value: object) -> str | None:
-    """A title or name as one clean line, None when there is nothing in it."""
+    """A title or name as one clean line of at most 1,000 characters, None when there is nothing in it."""
     if isinstance(value, list | tuple):
-        value = ", ".join(str(one) for one in value if one is not None)
-    if value is None or isinstance(value, Mapping):
+        value = ", ".join(str(one) for one in value if isinstance(one, _PLAIN))
+    if not isinstance(value, _PLAIN):
         return None
-    return " ".join(clean_text(str(value)).split()) or None
+    line = " ".join(clean_text(str(value)).split())
+    return (line if len(line) <= _LONGEST_LINE else f"{line[: _LONGEST_LINE - 1]}…") or None
 
 
 def lang_tag(value: object) -> str:
@@ -99,21 +108,38 @@ def _subtag(part: str) -> str:
     return part.title() if len(part) == _SCRIPT_LENGTH and part.isalpha() else part
 
 
-def _plain_values(metadata: Mapping[str, object], prefix: str = "") -> dict[str, MetadataValue]:
-    """Metadata as plain values; what stands within a mapping is named after it, `outer.inner`."""
-    plain: dict[str, MetadataValue] = {}
+def _plain_values(metadata: Mapping[str, object]) -> dict[str, MetadataValue]:
+    """Metadata as plain values; what stands within a mapping is named after it, `outer.inner`.
+
+    Of very many values, and of what is nested more than twenty deep, the first are kept: a few
+    lines of YAML can stand for more values than any memory holds, or for themselves.
+    """
+    named = islice(_named_values(metadata, "", _DEEPEST_VALUE), _MOST_VALUES)
+    found = ((name, _plain_value(value)) for name, value in named)
+    return {name: value for name, value in found if value is not None}
+
+
+def _named_values(metadata: Mapping[str, object], prefix: str, deepest: int) -> Iterator[tuple[str, object]]:
+    """Each value under its full name, the mappings among them followed by what is in them."""
     for key, value in metadata.items():
         name = prefix + clean_text(str(key))
-        if isinstance(value, Mapping):
-            plain |= _plain_values(value, f"{name}.")
-        elif (found := _plain_value(value)) is not None:
-            plain[name] = found
-    return plain
+        yield name, value
+        if isinstance(value, Mapping) and deepest:
+            yield from _named_values(value, f"{name}.", deepest - 1)
+
+
+def _short_date(value: object) -> str | None:
+    return None if isinstance(value, str) and len(value) > _LONGEST_DATE else iso_date(value)
+
+
+def _is_json(value: float) -> bool:
+    """Whether JSON has the number: it has no infinity, and Python writes no integer of thousands of digits."""
+    return -_LARGEST_NUMBER <= value <= _LARGEST_NUMBER
 
 
 def _plain_value(value: object) -> MetadataValue:
     if isinstance(value, bool | int | float):
-        return value
+        return value if _is_json(value) else None
     if isinstance(value, datetime | date | time):
         return value.isoformat()
     if isinstance(value, list | tuple) and all(isinstance(one, str | int | float | date) for one in value):

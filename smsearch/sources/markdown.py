@@ -20,6 +20,10 @@ _FRONT = re.compile(
 _HEADING = re.compile(r"#[ \t]+(.+?)[ \t]*#*[ \t]*")
 _FENCE = re.compile(r"[ \t]{0,3}(```|~~~)")
 _PAIR = re.compile(r"(\w[\w -]*):[ \t]+(.*)")
+_LONGEST_MATTER = 100_000  # reading YAML takes seconds for more
+_MOST_ALIASES = 30  # each may double what the matter stands for
+# what the YAML parser is known to raise on values that are not of the type they claim
+_DAMAGE = (ValueError, LookupError, ArithmeticError, TypeError, AttributeError, RecursionError)
 _NAMED = frozenset({"title", "author", "authors", "date", "lang", "language"})
 
 
@@ -50,6 +54,8 @@ def split_front_matter(text: str) -> tuple[dict[str, object], str]:
     if match is None:
         return {}, text
     matter = match["matter"]
+    if len(matter) > _LONGEST_MATTER:
+        return {}, text
     found = _toml(matter) if match["fence"] == "+++" else _yaml(matter) or _loose_pairs(matter)
     if found is None:
         return {}, text
@@ -71,10 +77,18 @@ def _yaml(matter: str) -> dict[object, object] | None:
     import yaml
 
     try:
+        if matter.count("*") > _MOST_ALIASES and _alias_count(matter) > _MOST_ALIASES:
+            return None
         found = yaml.safe_load(matter)
-    except (yaml.YAMLError, ValueError, TypeError, RecursionError):
+    except (yaml.YAMLError, *_DAMAGE):
         return None
     return found if isinstance(found, dict) else None
+
+
+def _alias_count(matter: str) -> int:
+    import yaml
+
+    return sum(isinstance(token, yaml.AliasToken) for token in yaml.scan(matter, Loader=yaml.SafeLoader))
 
 
 def _toml(matter: str) -> dict[str, object] | None:

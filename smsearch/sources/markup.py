@@ -15,10 +15,11 @@ h2 h3 h4 h5 h6 head header hr list main nav ol p pre quote section summary table
 _BLOCKS = frozenset(_BLOCK_NAMES.split())
 _LINES = frozenset({"br", "item", "lb", "li", "option", "row", "tr"})
 _CELLS = frozenset({"cell", "td", "th"})
-_TAG = re.compile(r"<!--.*?-->|<[^<>]*>", re.DOTALL)
+_TAG = re.compile(r"<!--.*?(?:-->|\Z)|<[^<>]*>", re.DOTALL)  # as in browsers, an open comment hides the rest
 _SPACES = re.compile(r"[ \t\r\n\f]+")
 _BLANKS = re.compile(r"[ \t\r\f]+")
 _AROUND_BREAK = re.compile(r" *\n *")
+_MOST_TAGS = 2_000_000  # beside its text, a tree takes some 150 bytes for each
 _MANY_BREAKS = re.compile(r"\n{3,}")
 
 
@@ -39,10 +40,10 @@ def html_to_text(html: str, *, keep_lines: bool = False) -> str:
 
 
 def parse_html(html: str) -> Any:  # noqa: ANN401  lxml has no types
-    """The tree of some HTML without its comments; None when it is empty or too deeply nested."""
+    """The tree of some HTML without its comments; None when it is empty, too large or too deeply nested."""
     from lxml import etree  # type: ignore[import-untyped]
 
-    if not html.strip():
+    if not html.strip() or html.count("<") > _MOST_TAGS:
         return None
     parser = etree.HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True)
     try:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from smsearch.errors import MissingExtraError
 from smsearch.sources.drafting import new_document
+from smsearch.sources.limits import TEXT_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,27 +17,46 @@ if TYPE_CHECKING:
 
     from smsearch.records import Document, Fields
 
+_LARGEST_FILE = 256_000_000  # pypdf looks through all of a broken one in memory
+
 
 def read_pdf(file: BinaryIO, *, doc_id: str, fields: Fields) -> Iterator[Document]:
     """The file as one document, its pages joined by blank lines.
 
     Raises:
         OSError: If the file cannot be read.
-        ValueError: If the file is encrypted or broken.
+        ValueError: If the file is encrypted, broken or too large.
         MissingExtraError: If pypdf is not installed.
     """
     del fields
+    if file.seek(0, os.SEEK_END) > _LARGEST_FILE:
+        raise ValueError(f"larger than {_LARGEST_FILE // 1_000_000} MB, too large to be read as a whole; split it")
+    file.seek(0)
     reader = _open(file)
     try:
-        pages = [page.extract_text().strip() for page in reader.pages]
+        pages = _texts(reader)
         about: Any = reader.metadata
         title, author = (about.title, about.author) if about else (None, None)
     except (OSError, MemoryError):
         raise
     except Exception as error:  # a broken file may break pypdf in any way
         raise ValueError(f"broken PDF: {error}") from error
+    if sum(map(len, pages)) > TEXT_LIMIT:
+        raise ValueError(f"more than {TEXT_LIMIT:,} characters, too many for one document; split it")
     text = "\n\n".join(page for page in pages if page)
     yield new_document(doc_id, text, title=title, author=author, date=_date_of(about))
+
+
+def _texts(reader: PdfReader) -> list[str]:
+    """The text of each page, until there is too much of it."""
+    pages: list[str] = []
+    n = 0
+    for page in reader.pages:
+        pages.append(page.extract_text().strip())
+        n += len(pages[-1])
+        if n > TEXT_LIMIT:
+            break
+    return pages
 
 
 def _open(file: BinaryIO) -> PdfReader:

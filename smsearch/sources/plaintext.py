@@ -36,7 +36,7 @@ def title_and_date(text: str) -> tuple[str, str | None]:
     120 characters and does not end like a sentence or a lead-in. A line that is nothing but a
     date gives the date, and the next line is looked at instead.
     """
-    lines = iter(text.split("\n"))
+    lines = _lines(text)
     line = _next_line(lines)
     date = written_date(line)
     if date is not None:
@@ -45,6 +45,15 @@ def title_and_date(text: str) -> tuple[str, str | None]:
     is_title = blank_follows and len(line) <= _LONGEST_TITLE and not line.endswith(_NO_TITLE_END)
     has_body = any(rest.strip() for rest in lines)
     return (line if is_title and has_body else ""), date
+
+
+def _lines(text: str) -> Iterator[str]:
+    """The lines one by one; millions of them at once would take many times the memory of the text."""
+    start = 0
+    while (end := text.find("\n", start)) >= 0:
+        yield text[start:end]
+        start = end + 1
+    yield text[start:]
 
 
 def _next_line(lines: Iterator[str]) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import tempfile
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, BinaryIO, cast
@@ -13,8 +15,10 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from smsearch.errors import MissingExtraError, SourceError
 from smsearch.records import Document, Fields, Source, Unread
 from smsearch.sources.decoding import SAMPLE_BYTES, clean_text, is_binary
-from smsearch.sources.folders import Found, reason_against, walk_folder
+from smsearch.sources.folders import Found, found_alone, walk_folder
 from smsearch.sources.formats import BYTE_FORMATS, FORMATS, READERS, format_of, is_prose, record_marks
+from smsearch.sources.limits import reason_against_text
+from smsearch.sources.opening import has_changed, open_regular
 from smsearch.sources.patterns import Pattern, has_wildcard, split_pattern
 from smsearch.sources.reader import NotOfThisKindError
 
@@ -25,10 +29,19 @@ STDIN = "-"
 
 _SPOOLED_BYTES = 1 << 24
 _BLOCK_BYTES = 1 << 20
+_SHOWN_ID = 200
 _NO_TEXT = "no text"
+_MOST_UNREAD = 100  # of a file; further ones are only counted
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
-def resolve_source(argument: str, *, format: str | None = None, fields: Fields | None = None) -> Source:  # noqa: A002
+def resolve_source(
+    argument: str,
+    *,
+    format: str | None = None,  # noqa: A002  the field's word
+    fields: Fields | None = None,
+    follow_links: bool = False,
+) -> Source:
     """The source that a user means by a file, a folder, a glob pattern or `-` for standard input.
 
     Something that exists under exactly this name is taken before a pattern is.
@@ -38,6 +51,7 @@ def resolve_source(argument: str, *, format: str | None = None, fields: Fields |
             its end.
         format: One of `FORMATS`, to be used for every file; None goes by each file's name.
         fields: Which fields of a table hold what; None takes the usual names.
+        follow_links: Whether links in folders lead to folders and out of the source.
 
     Raises:
         SourceError: If nothing is there, a pattern matches no file, or the format is unknown.
@@ -46,12 +60,12 @@ def resolve_source(argument: str, *, format: str | None = None, fields: Fields |
         raise SourceError(f"unknown format {format!r}; choose one of {', '.join(FORMATS)}")
     fields = Fields() if fields is None else fields
     if argument == STDIN:
-        return Source(STDIN, STDIN, format, fields)
+        return Source(STDIN, STDIN, format, fields, follow_links)
     if not argument.strip() or "\0" in argument:
         raise SourceError(f"{argument!r} is no file, folder or pattern; name one, or - for standard input")
     path = Path(argument).expanduser()
     name = PurePath(argument).as_posix() if os.sep != "/" else argument.rstrip("/") or "/"
-    source = Source(os.path.abspath(path), clean_text(name), format, fields)  # noqa: PTH100  links stay as named
+    source = Source(os.path.abspath(path), clean_text(name), format, fields, follow_links)  # noqa: PTH100  links stay as named
     _require_something(source, argument)
     return source
 
@@ -66,7 +80,7 @@ def estimate_documents(source: Source) -> int | None:
         return None
     path = Path(source.path)
     if _exists(path) and not path.is_dir():
-        return _estimate_in(Found(path.name, path, _reason(path)), source)
+        return _estimate_in(found_alone(path), source)
     return sum(_estimate_in(found, source) for found, _ in _files(source))
 
 
@@ -87,7 +101,7 @@ def read_source(source: Source) -> Iterator[Document | Unread]:
         return
     path = Path(source.path)
     if _exists(path) and not path.is_dir():
-        yield from _read_found(Found(path.name, path, _reason(path)), source, shown=source.name, alone=True)
+        yield from _read_found(found_alone(path), source, shown=source.name, alone=True)
         return
     for found, shown in _files(source):
         yield from _read_found(found, source, shown=shown, alone=False)
@@ -100,7 +114,7 @@ def _estimate_in(found: Found, source: Source) -> int:
     n, tail = 0, b""
     longest = max(map(len, marks)) - 1  # a mark may lie across two blocks
     try:
-        with found.path.open("rb") as file:
+        with open_regular(found.path) as file:
             while block := file.read(_BLOCK_BYTES):
                 seen = tail + block
                 n += sum(seen.count(mark) - tail.count(mark) for mark in marks)
@@ -124,18 +138,14 @@ def _exists(path: Path) -> bool:
     return os.path.lexists(path)
 
 
-def _reason(path: Path) -> str | None:
-    try:
-        return reason_against(path)
-    except OSError:
-        return None  # opening it will say why
-
-
 def _files(source: Source) -> Iterator[tuple[Found, str]]:
     """What a folder or pattern holds, each with its name as the user would write it."""
     path = Path(source.path)
     if path.is_dir():
-        yield from ((found, _joined(source.name, found.relative)) for found in walk_folder(path))
+        yield from (
+            (found, _joined(source.name, found.relative))
+            for found in walk_folder(path, follow_links=source.follow_links)
+        )
         return
     if not has_wildcard(source.path):
         raise SourceError(f"{source.name!r} is no longer there; nothing was read from it")
@@ -143,7 +153,7 @@ def _files(source: Source) -> Iterator[tuple[Found, str]]:
     root = Path(pattern.folder)
     if not root.is_dir():
         raise SourceError(f"there is no folder {typed!r} for the pattern {source.name!r}; nothing was read from it")
-    for found in walk_folder(root, admits_below=pattern.admits_below):
+    for found in walk_folder(root, admits_below=pattern.admits_below, follow_links=source.follow_links):
         if pattern.admits(found.relative):
             yield found, _joined(typed, found.relative)
 
@@ -169,7 +179,7 @@ def _read_stdin(source: Source) -> Iterator[Document | Unread]:
 
 def _read_found(found: Found, source: Source, *, shown: str, alone: bool) -> Iterator[Document | Unread]:
     """One file of a source, never failing for what is wrong with this file."""
-    shown = clean_text(shown)
+    shown = _CONTROLS.sub("\ufffd", clean_text(shown))
     if found.reason is not None:
         yield Unread(shown, found.reason, failed=found.failed)
         return
@@ -179,8 +189,10 @@ def _read_found(found: Found, source: Source, *, shown: str, alone: bool) -> Ite
     kind = source.format or format_of(found.relative)
     doc_id = clean_text(found.relative)
     try:
-        with found.path.open("rb") as file:
-            yield from _read_file(file, source, doc_id=doc_id, kind=kind, shown=shown)
+        with open_regular(found.path) as file:
+            yield from _few_unread(_read_file(file, source, doc_id=doc_id, kind=kind, shown=shown), shown)
+            if has_changed(file):
+                yield Unread(shown, "changed while it was read; run the same command again")
     except OSError as error:
         yield Unread(shown, (error.strerror or str(error)).lower())
     except MissingExtraError as error:
@@ -230,7 +242,23 @@ def _named(one: Document | Unread, source: Source, *, doc_id: str, shown: str) -
     """What a reader gave, with the names the user knows; a document without text as unread."""
     if isinstance(one, Unread):
         return replace(one, name=shown)
-    if one.text.strip():
-        return replace(one, source=source.name)
-    where = "" if one.doc_id == doc_id else f" in document {one.doc_id!r}"
-    return Unread(shown, _NO_TEXT + where, failed=False)
+    where = "" if one.doc_id == doc_id else f" in document {one.doc_id[:_SHOWN_ID]!r}"
+    if not one.text.strip():
+        return Unread(shown, _NO_TEXT + where, failed=False)
+    reason = reason_against_text(one.text)
+    return replace(one, source=source.name) if reason is None else Unread(shown, reason + where)
+
+
+def _few_unread(found: Iterator[Document | Unread], shown: str) -> Iterator[Document | Unread]:
+    """The same, but only the first of very many rows that gave no document; how many more is said at the end."""
+    n: Counter[bool] = Counter()
+    for one in found:
+        if isinstance(one, Unread):
+            n[one.failed] += 1
+            if n[one.failed] > _MOST_UNREAD:
+                continue
+        yield one
+    for failed in (False, True):
+        if n[failed] > _MOST_UNREAD:
+            what = "could not be read" if failed else "gave no document"
+            yield Unread(shown, f"{n[failed] - _MOST_UNREAD:,} more of its rows {what}", failed)

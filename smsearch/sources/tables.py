@@ -5,18 +5,29 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from typing import BinaryIO, TextIO
+from typing import BinaryIO, Protocol, TextIO
 
 from smsearch.records import Document, Fields, Unread
-from smsearch.sources.decoding import read_text, text_stream
+from smsearch.sources.decoding import decode_bytes, text_stream
 from smsearch.sources.drafting import new_document
+from smsearch.sources.limits import HELD_LIMIT, TEXT_LIMIT, lines_held, read_held
 from smsearch.sources.reader import NotOfThisKindError
 
 Row = Mapping[str, object]
 
+
+class _Rows(Protocol):
+    """What `csv.reader` gives."""
+
+    line_num: int
+
+    def __next__(self) -> list[str]: ...
+
+
 _DELIMITERS = ",;\t|"
-_LARGEST_CELL = (1 << 31) - 1  # what a C long holds on every system
 _SHOWN_FIELDS = 12
+_SHOWN_NAME = 100
+_LONGEST_LOOKED_AT = 100_000
 
 
 def read_jsonl(file: BinaryIO, *, doc_id: str, fields: Fields) -> Iterator[Document | Unread]:
@@ -26,7 +37,10 @@ def read_jsonl(file: BinaryIO, *, doc_id: str, fields: Fields) -> Iterator[Docum
         OSError: If the file cannot be read.
     """
     with text_stream(file) as lines:
-        for number, line in enumerate(lines, start=1):
+        for number, line in enumerate(lines_held(lines), start=1):
+            if line is None:
+                yield Unread(doc_id, f"line {number} has more than {HELD_LIMIT:,} characters")
+                continue
             if not line.strip():
                 continue
             try:
@@ -44,11 +58,11 @@ def read_json(file: BinaryIO, *, doc_id: str, fields: Fields) -> Iterator[Docume
 
     Raises:
         OSError: If the file cannot be read.
-        ValueError: If the file is no JSON.
+        ValueError: If the file is no JSON, or too large to be held in memory.
         NotOfThisKindError: If it holds neither an array of objects nor an object with text.
     """
     try:
-        data = _loads(read_text(file))
+        data = _loads(decode_bytes(read_held(file, instead="write it as JSON Lines, one object a line")))
     except json.JSONDecodeError as error:
         if not error.msg.startswith("Extra data"):
             raise ValueError(f"broken JSON: {error}") from error
@@ -92,27 +106,65 @@ def read_tsv(file: BinaryIO, *, doc_id: str, fields: Fields) -> Iterator[Documen
 
 
 def _delimiter(lines: TextIO) -> str:
-    header = lines.readline()
+    """What divides the header into most cells; the comma where nothing does.
+
+    `csv.Sniffer` is not asked: on a line of a few hundred quotation marks it takes minutes.
+    """
+    header = lines.readline(_LONGEST_LOOKED_AT)
     lines.seek(0)
+    return max(_DELIMITERS, key=lambda delimiter: _n_cells(header, delimiter))
+
+
+def _n_cells(header: str, delimiter: str) -> int:
     try:
-        return csv.Sniffer().sniff(header, _DELIMITERS).delimiter
+        return len(next(csv.reader([header], delimiter=delimiter), []))
     except csv.Error:
-        return ","
+        return 0
 
 
-def _csv_documents(lines: Iterable[str], delimiter: str, *, doc_id: str, fields: Fields) -> Iterator[Document | Unread]:
-    csv.field_size_limit(max(csv.field_size_limit(), _LARGEST_CELL))
-    rows = csv.reader(lines, delimiter=delimiter)
-    header = [name.strip() for name in next(rows, [])]
+def _csv_documents(lines: TextIO, delimiter: str, *, doc_id: str, fields: Fields) -> Iterator[Document | Unread]:
+    csv.field_size_limit(max(csv.field_size_limit(), TEXT_LIMIT))
+    rows = csv.reader(_table_lines(lines), delimiter=delimiter)
+    header = [name.strip() for name in next(_rows(rows), [])]
     _require_text_column(header, fields)
     line = rows.line_num + 1
-    for cells in rows:
+    for cells in _rows(rows):
         if len(cells) > len(header):
             yield Unread(doc_id, f"line {line} has {len(cells)} cells under {len(header)} column names")
         elif any(cells):
             row = dict(zip(header, cells, strict=False))
             yield _row_document(row, f"line {line}", f"{doc_id}#{line}", fields=fields, file_id=doc_id)
         line = rows.line_num + 1
+
+
+def _table_lines(lines: TextIO) -> Iterator[str]:
+    """The lines of a table.
+
+    Raises:
+        ValueError: At a line that is too long; what comes after it cannot be told from its cells.
+    """
+    for number, line in enumerate(lines_held(lines), start=1):
+        if line is None:
+            raise ValueError(f"line {number} has more than {HELD_LIMIT:,} characters; nothing after it was read")
+        yield line
+
+
+def _rows(rows: _Rows) -> Iterator[list[str]]:
+    """The rows of a table.
+
+    Raises:
+        ValueError: At a row that is none; what comes after it is not read.
+    """
+    while True:
+        start = rows.line_num + 1
+        try:
+            cells = next(rows)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            reason = f"a cell of more than {TEXT_LIMIT:,} characters" if "field limit" in str(error) else str(error)
+            raise ValueError(f"line {start}: {reason}, perhaps a quotation mark that is not closed") from error
+        yield cells
 
 
 def _require_text_column(header: list[str], fields: Fields) -> None:
@@ -162,9 +214,10 @@ def _used_names(fields: Fields) -> set[str]:
 
 
 def _listed(names: Iterable[object]) -> str:
-    found = [repr(str(name)) for name in names]
+    found = [str(name) for name in names]
+    shown = [repr(name[:_SHOWN_NAME]) for name in found[:_SHOWN_FIELDS]]
     more = f" and {len(found) - _SHOWN_FIELDS} more" if len(found) > _SHOWN_FIELDS else ""
-    return (", ".join(found[:_SHOWN_FIELDS]) or "none") + more
+    return (", ".join(shown) or "none") + more
 
 
 def _loads(text: str) -> object:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from smsearch.sources.decoding import decode_bytes
 from smsearch.sources.drafting import Part, join_parts, new_document
+from smsearch.sources.limits import TEXT_LIMIT, read_held
 from smsearch.sources.markup import html_to_text, parse_html, tree_to_text
 from smsearch.text.comments import find_comments
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 _CHARSET = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?\s*([\w-]+)", re.IGNORECASE)
 _HEAD_BYTES = 4096
+_LARGEST_ARTICLE = 6_000_000
+_MOST_ARTICLE_TAGS = 200_000
 # A page may count its comments in a line of its own; where it does not, one is put above them.
 _ABOVE_COMMENTS = ("-\n", "-\n1 comment:\n")
 _METADATA = ("url", "sitename", "description", "categories", "tags")
@@ -30,9 +33,10 @@ def read_html(file: BinaryIO, *, doc_id: str, fields: Fields) -> Iterator[Docume
 
     Raises:
         OSError: If the file cannot be read.
+        ValueError: If the file is too large for a page.
     """
     del fields
-    data = file.read()
+    data = read_held(file, limit=TEXT_LIMIT, instead="split it")
     charset = _CHARSET.search(data[:_HEAD_BYTES])
     html = decode_bytes(data, declared=charset[1].decode("ascii") if charset else None)
     yield page_document(html, doc_id=doc_id)
@@ -67,7 +71,9 @@ def _comment_parts(comments: str) -> list[Part]:
 
 
 def _extract(html: str) -> dict[str, Any]:
-    """What trafilatura finds in a page; empty when it finds nothing."""
+    """What trafilatura finds in a page; empty when it finds nothing, or when that would take minutes."""
+    if len(html) > _LARGEST_ARTICLE or html.count("<") > _MOST_ARTICLE_TAGS:
+        return {}
     import trafilatura
 
     logging.getLogger("trafilatura").addHandler(logging.NullHandler())

@@ -63,3 +63,19 @@ def test_surrogates_are_cleaned_everywhere() -> None:
 @pytest.mark.parametrize(("value", "line"), [(" a \n b ", "a b"), ("  ", None), (2010, "2010"), (["A", "B"], "A, B")])
 def test_title_is_one_line(value: object, line: str | None) -> None:
     assert clean_line(value) == line
+
+
+def test_numbers_that_json_does_not_have_are_left_out_of_metadata() -> None:
+    numbers = {"a": float("inf"), "b": float("-inf"), "c": float("nan"), "d": 16**5000, "e": -(16**5000)}
+    assert new_document("a", "t", metadata={**numbers, "deep": numbers, "m": -5}).metadata == {"m": -5}
+
+
+def test_title_and_author_are_cut_at_a_thousand_characters() -> None:
+    document = new_document("a", "t", title="t" * 1_000, author="a" * 1_001)
+    assert (document.title, document.author) == ("t" * 1_000, "a" * 999 + "…")
+
+
+def test_metadata_that_holds_itself_is_kept_to_twenty_levels() -> None:
+    ring: dict[str, object] = {"n": 1}
+    ring["m"] = ring
+    assert list(new_document("a", "t", metadata=ring).metadata) == ["m." * depth + "n" for depth in range(21)]

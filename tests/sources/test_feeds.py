@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import io
+
 import pytest
 
-from smsearch.records import Document, Section
+from smsearch.records import Document, Fields, Section
+from smsearch.sources import feeds
 from smsearch.sources.feeds import read_feed
 from smsearch.sources.reader import NotOfThisKindError
 from tests.sources.reading_help import documents, ids, only_document, read_bytes
@@ -172,6 +175,31 @@ def test_unknown_xml_is_skipped_and_not_failed() -> None:
         read_bytes(read_feed, b'<svg xmlns="http://www.w3.org/2000/svg"/>')
 
 
+def test_xml_in_an_encoding_nobody_knows_is_refused() -> None:
+    with pytest.raises(ValueError, match="broken XML: unknown encoding: UTF-1e999") as caught:
+        read_bytes(read_feed, b'<?xml version="1.0" encoding="UTF-1e999"?><rss></rss>')
+    assert type(caught.value) is ValueError
+
+
 def test_broken_xml_is_refused() -> None:
     with pytest.raises(ValueError, match="broken XML"):
         read_bytes(read_feed, b"<rss><channel><item>")
+
+
+def test_entry_nested_too_deeply_for_markup_gives_its_words() -> None:
+    content = "<div>" * 5_000 + "deep  words" + "</div>" * 5_000
+    feed = f"<feed xmlns='http://www.w3.org/2005/Atom'><entry><content type='xhtml'>{content}</content></entry></feed>"
+    assert only_document(read_bytes(read_feed, feed.encode())).text == "deep words"
+
+
+def test_too_much_before_an_item_is_whole_is_refused_and_the_items_before_it_stay(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    item = "<item><guid>g{}</guid><description>words</description></item>"
+    start = "<rss><channel>" + "".join(map(item.format, range(10)))
+    for many, reason in (("<x/>" * 1_100, "1,000 elements"), ("x" * 6_000_000, "4 MB")):
+        monkeypatch.setattr(feeds, "_MOST_ELEMENTS", 1_000)
+        monkeypatch.setattr(feeds, "_HELD_LIMIT", 4_000_000)
+        found = read_feed(io.BytesIO(f"{start}{many}</channel></rss>".encode()), doc_id="f", fields=Fields())
+        with pytest.raises(ValueError, match=f"more than {reason} without a whole item"):
+            assert [next(found).doc_id for _ in range(11)] == []

@@ -55,8 +55,8 @@ def test_links_that_lead_out_or_to_folders_are_named_and_not_read(tmp_path: Path
     (root / "self.txt").symlink_to("self.txt")
     found = {one.relative: (one.reason, one.failed) for one in walk_folder(root)}
     assert found["in.txt"] == (None, False)
-    assert found["out.txt"] == ("a link to a file outside the folder", False)
-    assert found["sub/loop"] == ("a link to a folder, which is not followed", False)
+    assert found["out.txt"] == ("a link to a file outside the folder, read only with --follow-links", False)
+    assert found["sub/loop"] == ("a link to a folder, followed only with --follow-links", False)
     assert found["dead.txt"] == ("no such file or directory", True)
     assert found["self.txt"][1] is True
     assert sorted(found) == ["a.txt", "dead.txt", "in.txt", "out.txt", "self.txt", "sub/b.txt", "sub/loop"]
@@ -84,3 +84,63 @@ def test_broken_ignore_file_does_not_hide_the_folder(tmp_path: Path) -> None:
 
 def test_empty_folder_gives_nothing(tmp_path: Path) -> None:
     assert list(walk_folder(tmp_path)) == []
+
+
+def found_below(root: Path) -> dict[str, str | None]:
+    return {one.relative: one.reason for one in walk_folder(root, follow_links=True)}
+
+
+def test_followed_links_lead_out_and_each_folder_is_entered_once(tmp_path: Path) -> None:
+    root = plant(tmp_path / "root", "a.txt", "sub/b.txt")
+    plant(tmp_path / "outside", "far.txt")
+    (tmp_path / "outside" / "back").symlink_to(root)
+    (root / "0_first").symlink_to("sub")  # sorted before the folder, whose own name counts all the same
+    (root / "one").symlink_to(tmp_path / "outside")
+    (root / "two").symlink_to("../outside")
+    (root / "up.txt").symlink_to("../outside/far.txt")
+    again = "a link to a folder that is read already"
+    assert found_below(root) == {
+        "0_first": again,
+        "a.txt": None,
+        "one/back": again,
+        "one/far.txt": None,
+        "sub/b.txt": None,
+        "two": again,
+        "up.txt": None,
+    }
+
+
+def test_followed_links_still_obey_ignore_files_and_pass_over_indexes(tmp_path: Path) -> None:
+    root = plant(tmp_path / "root", "a.txt")
+    plant(tmp_path / "outside", "b.log", "c.txt")
+    plant(tmp_path / "index", "index.sqlite", "d.txt")
+    (root / ".smsearchignore").write_text("*.log\nno\n", encoding="utf-8")
+    (root / "yes").symlink_to(tmp_path / "outside")
+    (root / "no").symlink_to(tmp_path / "outside")
+    (root / "index").symlink_to(tmp_path / "index")
+    assert found_below(root) == {"a.txt": None, "yes/c.txt": None}
+
+
+def test_link_to_a_device_is_named_even_when_links_are_followed(tmp_path: Path) -> None:
+    (tmp_path / "zero.txt").symlink_to(os.devnull)
+    assert found_below(tmp_path) == {"zero.txt": "no regular file (a pipe, socket or device)"}
+
+
+@pytest.mark.parametrize("pattern", ["*a" * 4, "**/" * 7 + "a", "a*/b*/c*/d*/e*/f*/g*"])
+def test_pattern_that_takes_too_long_makes_the_ignore_file_unusable(tmp_path: Path, pattern: str) -> None:
+    plant(tmp_path, "a" * 200)
+    (tmp_path / ".smsearchignore").write_text(f"# **** * * * *\n{pattern}\n", encoding="utf-8")
+    found = {one.relative: one.reason for one in walk_folder(tmp_path)}
+    reason = "unusable ignore file: line 2 has too many asterisks; write it as several patterns"
+    assert found == {".smsearchignore": reason, "a" * 200: None}
+
+
+def test_ignore_file_outside_the_folder_is_not_read(tmp_path: Path) -> None:
+    root = plant(tmp_path / "root", "a.log")
+    (tmp_path / "rules").write_text("*.log\n", encoding="utf-8")
+    (root / ".smsearchignore").symlink_to("../rules")
+    found = {one.relative: one.reason for one in walk_folder(root)}
+    assert found == {
+        ".smsearchignore": "unusable ignore file: a link to a file outside the folder",
+        "a.log": None,
+    }

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from smsearch.sources import mail
 from smsearch.sources.mail import read_eml, read_mbox
 from tests.sources.reading_help import documents, ids, only_document, read_bytes, unread
 
@@ -95,3 +96,33 @@ def test_damaged_headers_do_not_stop_the_mailbox() -> None:
     assert ids(found)[-1] == "m1@example.org"
     assert len(found) == 2
     assert len(documents(found)) + len(unread(found)) == 2
+
+
+def test_date_header_beyond_every_number_is_a_reason_and_stops_nothing() -> None:
+    bad = b"From x Tue Mar  9 09:00:00 2010\nDate: Tue, 09 Mar 2010 10:" + b"9" * 30 + b"\n\nbody\n\n"
+    found = read_bytes(read_mbox, bad + FIRST.encode("latin-1"))
+    assert ids(found) == ["m1@example.org"]
+    assert [one.reason.partition(":")[0] for one in unread(found)] == ["message 1 cannot be read"]
+
+
+@pytest.mark.parametrize("header", ["Subject: " + "=?utf-8?q?a?= " * 20_000, "To: " + "a@b.example, " * 50_000])
+def test_endless_header_is_cut_and_the_body_is_there(header: str) -> None:
+    (document,) = documents(read_bytes(read_eml, f"{header}\n\nbody\n".encode()))
+    assert document.text == "body"
+    assert len(document.title) <= 1_000
+    assert len(str(document.metadata.get("to", ""))) <= 4_000
+
+
+def test_message_of_very_many_parts_is_refused() -> None:
+    data = b"Content-Type: multipart/mixed; boundary=b\n\n" + b"--b\n\nx\n" * 1_001
+    assert [one.reason for one in unread(read_bytes(read_eml, data))] == [
+        "message 1 cannot be read: it has more than 1,000 parts"
+    ]
+
+
+def test_message_too_large_is_named_and_the_next_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mail, "HELD_LIMIT", 1_000_000)
+    large = b"From x Tue Mar  9 09:00:00 2010\n\n" + b"a line of it\n" * 100_000 + b"\n"
+    found = read_bytes(read_mbox, large + FIRST.encode("latin-1"))
+    assert ids(found) == ["m1@example.org"]
+    assert [one.reason for one in unread(found)] == ["message 1 is larger than 1 MB"]

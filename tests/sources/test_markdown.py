@@ -66,3 +66,30 @@ def test_rule_on_top_is_text(text: str) -> None:
 def test_broken_toml_is_text() -> None:
     text = "+++\nno = = toml\n+++\nText"
     assert only_document(read_bytes(read_markdown, text.encode())).text == text
+
+
+@pytest.mark.parametrize(
+    "value", ["!!bool x", "!!int ''", "!!float ''", "!!timestamp x", '"\\UFFFFFFFF"', "!!python/name:os.system"]
+)
+def test_front_matter_with_a_value_that_is_not_what_it_claims_is_taken_line_by_line(value: str) -> None:
+    document = only_document(read_bytes(read_markdown, f"---\ntitle: A\nk: {value}\n---\nText".encode()))
+    assert (document.title, document.text, list(document.metadata)) == ("A", "Text", ["k"])
+
+
+@pytest.mark.parametrize(
+    "matter",
+    [
+        "a0: &a0 {x: 1}\n" + "".join(f"a{n}: &a{n} {{k: {[f'*a{n - 1}'] * 10}}}\n" for n in range(1, 9)),
+        "a: &a {b: *a, c: *a, d: *a}\n",
+        "a: &a [*a, *a]\ntitle: *a\n",
+    ],
+)
+def test_front_matter_that_stands_for_endless_values_leaves_the_text(matter: str) -> None:
+    document = only_document(read_bytes(read_markdown, f"---\n{matter}---\nbody\n".encode()))
+    assert document.text == "body\n"
+    assert len(document.metadata) <= 1_000
+
+
+def test_front_matter_too_long_to_be_any_is_text() -> None:
+    text = f"---\na: {'[' * 100_000}\n---\nbody\n"
+    assert only_document(read_bytes(read_markdown, text.encode())).text == text

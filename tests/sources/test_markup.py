@@ -36,3 +36,8 @@ def test_line_ends_are_kept_where_they_count() -> None:
 
 def test_deep_nesting_loses_no_words() -> None:
     assert html_to_text("<div>" * 3000 + "djup" + "</div>" * 3000) == "djup"
+
+
+def test_comments_that_are_never_closed_take_no_time_and_hide_the_rest() -> None:
+    html = "words" + "<div>" * 3_000 + "<!--" * 100_000 + "hidden"
+    assert html_to_text(html) == "words"

@@ -247,3 +247,68 @@ def test_import_loads_no_parser() -> None:
     code = f"import sys, smsearch.sources; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes on this system")
+def test_file_that_becomes_a_pipe_or_a_link_before_it_is_opened_is_not_read(tmp_path: Path) -> None:
+    for name in ("a.txt", "b.txt", "c.txt", "d.txt"):
+        write(tmp_path / "posts" / name, name)
+    write(tmp_path / "secret.txt", "secret")
+    stream = read_source(resolve(str(tmp_path / "posts")))
+    first = next(stream)
+    for name in ("b.txt", "c.txt"):
+        (tmp_path / "posts" / name).unlink()
+    os.mkfifo(tmp_path / "posts" / "b.txt")
+    (tmp_path / "posts" / "c.txt").symlink_to("../secret.txt")
+    found = [first, *stream]
+    assert ids(found) == ["a.txt", "d.txt"]
+    assert [one.reason for one in unread(found)] == [
+        "no regular file (a pipe, socket or device)",
+        "too many levels of symbolic links",
+    ]
+
+
+def test_file_that_changes_while_it_is_read_is_named_after_its_documents(tmp_path: Path) -> None:
+    path = write(tmp_path / "rows.jsonl", '{"text": "a"}\n{"text": "b"}\n')
+    stream = read_source(resolve(str(path)))
+    first = next(stream)
+    with path.open("a", encoding="utf-8") as file:
+        file.write('{"text": "c"}\n')
+    found = [first, *stream]
+    assert ids(found) == ["rows.jsonl#1", "rows.jsonl#2"]
+    assert unread(found) == [Unread(str(path), "changed while it was read; run the same command again")]
+
+
+def test_of_very_many_bad_rows_the_first_are_named_and_the_rest_counted(tmp_path: Path) -> None:
+    path = write(tmp_path / "rows.jsonl", "{\n" * 1_234 + '{"text": ""}\n' * 101 + '{"text": "a"}\n')
+    found = read_path(path)
+    assert ids(found) == ["rows.jsonl#1336"]
+    assert [one.reason for one in unread(found)][-2:] == [
+        "1 more of its rows gave no document",
+        "1,134 more of its rows could not be read",
+    ]
+    assert len(unread(found)) == 202
+
+
+def test_name_of_an_unread_file_is_one_line_that_steers_nothing(tmp_path: Path) -> None:
+    write(tmp_path / "a\nb\x1b[31m.json", "{broken")
+    (one,) = unread(read_path(tmp_path))
+    assert one.name == f"{tmp_path}/a\ufffdb\ufffd[31m.json"
+
+
+def test_text_too_long_for_a_document_is_named_with_the_limit(tmp_path: Path) -> None:
+    write(tmp_path / "a.txt", "words\n" * 2_700_000)
+    write(tmp_path / "b.txt", "text")
+    found = read_path(tmp_path)
+    assert ids(found) == ["b.txt"]
+    reason = "16,200,000 characters, and a document holds at most 16,000,000; split it into several"
+    assert unread(found) == [Unread(str(tmp_path / "a.txt"), reason)]
+
+
+def test_links_are_followed_when_the_source_says_so(tmp_path: Path) -> None:
+    write(tmp_path / "outside" / "a.md", "text")
+    (tmp_path / "posts").mkdir()
+    (tmp_path / "posts" / "link").symlink_to("../outside")
+    for argument in (tmp_path / "posts", tmp_path / "posts" / "**" / "*.md"):
+        followed = resolve_source(str(argument), follow_links=True)
+        assert ids(list(read_source(followed))) == ["link/a.md"]

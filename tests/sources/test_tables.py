@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import csv
+import io
 import json
+import time
 
 import pytest
 
 from smsearch.records import Document, Fields, Unread
+from smsearch.sources import limits, tables
 from smsearch.sources.reader import NotOfThisKindError
 from smsearch.sources.tables import read_csv, read_json, read_jsonl, read_tsv
 from tests.sources.reading_help import documents, ids, only_document, read_bytes, unread
@@ -150,6 +154,49 @@ def test_csv_cell_may_be_long() -> None:
     assert only_document(read_bytes(read_csv, data)).text == "a" * 200_000
 
 
+@pytest.mark.parametrize("header", ["text " + "'\" " * 30_000, "id;" + '"' * 229 + 'text;title;date;lang "a""b"'])
+def test_header_of_quotation_marks_does_not_take_minutes(header: str) -> None:
+    begun = time.monotonic()
+    with pytest.raises(ValueError, match="no column 'text'"):
+        read_bytes(read_csv, header.encode())
+    assert time.monotonic() - begun < 5
+
+
+@pytest.mark.parametrize(
+    ("header", "delimiter"),
+    [
+        ("id;text", ";"),
+        ('"a;b",text', ","),
+        ("text", ","),
+        ("a|text|c,d", "|"),
+        ("a\ttext", "\t"),
+        ('"a"" ;b";text', ";"),
+    ],
+)
+def test_delimiter_is_what_divides_the_header_into_most_cells(header: str, delimiter: str) -> None:
+    n = header.replace('"a;b"', "").replace('"a"" ;b"', "").count(delimiter)
+    row = delimiter.join(["Ett"] * (n + 1))
+    assert only_document(read_bytes(read_csv, f"{header}\n{row}\n".encode())).text == "Ett"
+
+
 def test_tsv_does_not_look_for_another_delimiter() -> None:
     document = only_document(read_bytes(read_tsv, b"id\ttext,with\ttext\n1\tx\ta, b; c\n"))
     assert (document.text, dict(document.metadata)) == ("a, b; c", {"text,with": "x"})
+
+
+def test_cell_that_is_never_closed_is_named_and_the_rows_before_it_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "TEXT_LIMIT", 200_000)
+    csv.field_size_limit(100_000)  # of the process, and only ever raised
+    data = b'id,text\na,first\nb,"' + b"x,\n" * 100_000
+    stream = read_csv(io.BytesIO(data), doc_id="f", fields=Fields())
+    assert ids([next(stream)]) == ["a"]
+    reason = "line 3: a cell of more than 200,000 characters, perhaps a quotation mark that is not closed"
+    with pytest.raises(ValueError, match=reason):
+        next(stream)
+
+
+def test_line_of_json_that_is_too_long_is_named_and_the_next_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "HELD_LIMIT", 1_000)
+    found = read_bytes(read_jsonl, b'{"text": "%s"}\n{"text": "b"}\n' % (b"a" * 2_000))
+    assert ids(found) == ["file#2"]
+    assert [one.reason for one in unread(found)] == ["line 1 has more than 64,000,000 characters"]

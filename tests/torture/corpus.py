@@ -18,7 +18,12 @@ _THINGS = (
     *("about the storm", "om stormen", "om stormen i nat", "über den Sturm", "sobre la tormenta", "嵐について"),
     *("to the baker", "till bagaren", "til bageren", "an den Bäcker", "al panadero", "パン屋へ"),
 )
-QUERIES = ("a letter about the storm", "brev till bagaren", "嵐について", "carta al panadero 17", "Sturm 400")
+_WORDS = (
+    "anchor bread candle door engine feather garden hammer island jacket kettle ladder mirror needle orchard "
+    "pencil quilt river saddle table umbrella valley window yard apple bridge cloud drum eagle forest ankare bröd "
+    "dörr fjäder trädgård hammare ö jacka kittel stege spegel nål penna flod bord fönster äpple bro moln trumma skog"
+).split()
+QUERIES = ("a letter about the storm", "brev till bagaren", "嵐について", "carta al panadero 17", "kettle saddle 400")
 
 
 def write_corpus(path: Path, n: int, *, seed: int, version: int = 1) -> list[dict[str, str]]:
@@ -37,7 +42,8 @@ def write_corpus(path: Path, n: int, *, seed: int, version: int = 1) -> list[dic
 
 def _row(i: int, draw: random.Random) -> dict[str, str]:
     number = i if draw.random() > 0.1 else i // 100  # some say the same as others
-    text = f"{_BEGINNINGS[number % 6]} {_THINGS[number % 12]}. Nr {number}, {number * 7919 % 1013} + {number % 97}."
+    words = " ".join(random.Random(number).choices(_WORDS, k=8))  # noqa: S311  a test
+    text = f"{_BEGINNINGS[number % 6]} {_THINGS[number % 12]}. {words} {number * 7919 % 1013}."
     return {"id": f"d{i:05}", "text": text, "shelf": str(i % 7)}
 
 

@@ -213,7 +213,7 @@ def said_by_command(whole: Whole, folder: Path, name: str, change: Change) -> tu
     """Exit code, standard output and standard error of `smsearch ask` on a damaged copy."""
     place = folder / "damaged"
     shutil.copytree(whole.folder, place)
-    change(next(path for path in place.iterdir() if path.name.startswith(name)))
+    change(next(path for path in place.iterdir() if path.name == name or path.name.startswith(f"{name}-0")))
     command = [sys.executable, "-m", "smsearch", "ask", QUERIES[0], "--index", str(place)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     shutil.rmtree(place)

@@ -22,7 +22,9 @@ from tests.torture.works import Work, copied, fault_after, start
 STEPS = (
     *("seal broken", "batch kept", "tokens written", "words written", "vectors written", "derived files recorded"),
     *("derived file swept", "database closed", ".bin file aside", ".faiss file aside", ".seal file aside"),
+    "tuning recorded",
 )
+_SHORT = ("merge", "smsearch tune", "smsearch update")  # between them they reach every step
 _WORKERS_END_WITHIN = 15.0
 
 
@@ -53,6 +55,25 @@ def kill_all(works: list[Work], folder: Path, n: int, *, seed: int, jobs: int = 
         )
         for name, n_tried in tried.items()
     ]
+
+
+def kill_at_steps(works: list[Work], folder: Path) -> tuple[Outcome, set[str]]:
+    """Kill a writer at every named step; also the steps at which one died."""
+    wrong, died_at, tried = [], set[str](), 0
+    for number, step in enumerate(STEPS):
+        for work in works:
+            if work.name not in _SHORT or step in died_at:
+                continue
+            plan = _Plan(work, number, step, 0.0)
+            fault, ended = _trial(plan, folder)
+            tried += 1
+            if not ended:
+                died_at.add(step)
+            if fault:
+                wrong.append(f"{plan.what}: {fault}")
+    required = "opens, verifies; the next run ends in the undisturbed state"
+    happened = f"so it was, at {len(died_at)} of {len(STEPS)} steps"
+    return Outcome("writers killed at every named step", tried, required, happened, None, tuple(wrong)), died_at
 
 
 @dataclass(frozen=True, slots=True)

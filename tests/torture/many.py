@@ -131,7 +131,7 @@ def write_while_written(folder: Path) -> Outcome:
     if _ask(index).returncode:
         wrong.append("nothing could be asked meanwhile")
     os.kill(holder.pid, signal.SIGKILL)
-    holder.wait()
+    holder.communicate()
     after = _update(index)
     if after.returncode:
         wrong.append(f"after the first was killed: {after.stderr!r}")

@@ -18,9 +18,13 @@ from smsearch.index.writer import open_writer
 from tests.torture.corpus import QUERIES, write_corpus
 from tests.torture.states import State, state_of
 
-_FLAT_LIMIT = 500  # in place of 200,000, so that a few thousand vectors stand in clusters
+_FLAT_LIMIT = 300  # in place of 200,000, so that some hundred vectors stand in clusters
 _CLUSTERED = f"import smsearch.index.derived as d; d.FLAT_LIMIT = {_FLAT_LIMIT}\n"
 _REPORTED = "progress=lambda n: print(n, flush=True)"
+_MERGE = (
+    "import sys; from pathlib import Path; from smsearch.index.writer import open_writer\n"
+    "with open_writer(Path(sys.argv[2])) as writer: writer.refresh_derived(force=True)"
+)
 _PROGRAMS = {
     "index": f"import sys, smsearch; smsearch.build_index(sys.argv[1], sys.argv[2], {_REPORTED})",
     "update": f"import sys, smsearch; smsearch.open_index(sys.argv[2]).update({_REPORTED})",
@@ -33,8 +37,7 @@ _PROGRAMS = {
     "from smsearch.__main__ import main; main()",
     "smsearch update": "import sys; sys.argv[1:] = ['update', '--index', sys.argv[2]]\n"
     "from smsearch.__main__ import main; main()",
-    "merge": "import sys; from pathlib import Path; from smsearch.index.writer import open_writer\n"
-    "with open_writer(Path(sys.argv[2])) as writer: writer.refresh_derived(force=True)",
+    "merge": _MERGE,
 }
 
 
@@ -71,7 +74,7 @@ def prepare(folder: Path, n: int, *, seed: int) -> list[Work]:
         if name.endswith("remove"):
             (before / "ids").write_text(" ".join(row["id"] for row in rows[:: 3 if n > 100 else 2]))
         if name.endswith("tune"):
-            finish(before, "smsearch tune")  # its vectors stand in clusters from the start
+            subprocess.run([sys.executable, "-c", _CLUSTERED + _MERGE, "", str(index_of(before))], check=True)
         undisturbed = copied(before, folder / f"{name}-undisturbed")
         begin = time.monotonic()
         start(undisturbed, name, {}).communicate()

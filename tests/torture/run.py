@@ -1,0 +1,152 @@
+"""Every fault in its long form, and the page of what came of them.
+
+    python -m tests.torture.run [--part kills] [--page docs/reliability.md]
+
+Exit code 1 if any trial ended otherwise than it must.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sqlite3
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+import smsearch
+from tests.torture import changing_sources, damage, fuzzing, hostile_sources, kills, limits, many, works
+from tests.torture.outcomes import Outcome
+
+ROOT = Path(__file__).parents[2]
+SEEDS = ROOT / "seeds"
+PAGE = ROOT / "docs" / "reliability.md"
+SEED = 2026
+
+Part = Callable[[Path], Iterator[Outcome]]
+
+
+def killed(folder: Path) -> Iterator[Outcome]:
+    """Writers killed 520 times."""
+    prepared = works.prepare(folder / "works", 2_000, seed=SEED)
+    yield from kills.kill_all(prepared, folder, 520, seed=SEED, jobs=2)
+    outcome, _ = kills.kill_at_steps(prepared, folder)
+    yield outcome
+
+
+def damaged(folder: Path) -> Iterator[Outcome]:
+    """Files damaged in every way, 200 bits turned over in each."""
+    yield from damage.damage_all(damage.prepare(folder, SEEDS), folder, flips=200, seed=SEED)
+
+
+def out_of_room(folder: Path) -> Iterator[Outcome]:
+    """Writers that run into limits, on full disks where these can be made, and where they may not write."""
+    prepared = works.prepare(folder / "works", 1_500, seed=SEED)
+    yield from limits.fill_all(prepared, folder, 70, seed=SEED)
+    if limits.can_mount():
+        yield limits.fill_disks(prepared, folder, (1.0, 1.3, 1.7, 2.5))
+    yield limits.read_only_folder(SEEDS, folder)
+
+
+def at_once(folder: Path) -> Iterator[Outcome]:
+    """Eight readers beside a writer for three minutes, and two writers."""
+    yield many.write_while_written(_below(folder, "writers"))
+    yield many.read_while_written(_below(folder, "readers"), readers=8, seconds=180, seed=SEED)
+
+
+def of_sources(folder: Path) -> Iterator[Outcome]:
+    """Sources that change, are huge, or mean harm."""
+    for module in (changing_sources, hostile_sources):
+        for name, trial, _ in module.TRIALS:
+            yield trial(_below(folder, name))
+
+
+def fuzzed(_folder: Path) -> Iterator[Outcome]:
+    """100,000 inputs at each door."""
+    yield from fuzzing.run_all(100_000, SEED)
+
+
+PARTS: dict[str, tuple[str, Part]] = {
+    "kills": ("Killed", killed),
+    "damage": ("Damaged files", damaged),
+    "limits": ("Full disks, limits, rights", out_of_room),
+    "many": ("Many at once", at_once),
+    "sources": ("Sources", of_sources),
+    "fuzzing": ("Any input", fuzzed),
+}
+
+
+def main() -> None:
+    """Run the parts, write the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--part", choices=PARTS, action="append", help="only this; may be repeated")
+    parser.add_argument("--page", type=Path, default=PAGE)
+    options = parser.parse_args()
+    results = _results_of(options.page)
+    wrong = []
+    for part in options.part or PARTS:
+        begin = time.monotonic()
+        with tempfile.TemporaryDirectory() as folder:
+            outcomes = []
+            for outcome in PARTS[part][1](Path(folder)):
+                _say(f"{part}: {outcome.fault}: {outcome.tried} tried; {outcome.happened}")
+                for fault in outcome.wrong:
+                    _say(f"    WRONG {fault}")
+                outcomes.append(outcome)
+                wrong += outcome.wrong
+        results[part] = {
+            "minutes": round((time.monotonic() - begin) / 60, 1),
+            "date": datetime.now(UTC).date().isoformat(),
+            "outcomes": [asdict(outcome) for outcome in outcomes],
+        }
+        _write(options.page, results)
+    sys.exit(bool(wrong))
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def _results_of(page: Path) -> dict[str, dict[str, object]]:
+    data = page.with_suffix(".json")
+    return json.loads(data.read_text("utf-8")) if data.exists() else {}
+
+
+def _write(page: Path, results: dict[str, dict[str, object]]) -> None:
+    page.parent.mkdir(exist_ok=True)
+    page.with_suffix(".json").write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    page.write_text(render(results), "utf-8")
+
+
+def render(results: dict[str, dict[str, object]]) -> str:
+    """The page."""
+    text = (Path(__file__).with_name("reliability_head.md")).read_text("utf-8")
+    text += f"\nsmsearch {smsearch.__version__}, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, "
+    text += f"{platform.system()} {platform.machine()}.\n"
+    for part, (title, _) in PARTS.items():
+        if part not in results:
+            continue
+        found = results[part]
+        text += f"\n## {title}\n\n`python -m tests.torture.run --part {part}`"
+        text += f": {found['minutes']} minutes, {found['date']}.\n\n"
+        text += "| fault | tried | required | what happened | otherwise | seed |\n|---|--:|---|---|--:|--:|\n"
+        for row in found["outcomes"]:  # type: ignore[attr-defined]  # JSON
+            cells = (row["fault"], row["tried"], row["required"], row["happened"], len(row["wrong"]), row["seed"] or "")
+            text += "| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in cells) + " |\n"
+    return text
+
+
+def _below(folder: Path, name: str) -> Path:
+    path = folder / name.replace(" ", "-")
+    path.mkdir()
+    return path
+
+
+if __name__ == "__main__":
+    main()
