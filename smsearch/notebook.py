@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterator, Sequence
-from html import escape
 from typing import TYPE_CHECKING, overload
 
+from smsearch.display import printable
 from smsearch.errors import MissingExtraError
 from smsearch.records import Hit
 
@@ -20,7 +21,7 @@ class Hits(Sequence[Hit]):
     """The hits of one query, best first.
 
     In Jupyter they show as a table in which the best sentence is bold and the words that matched
-    are marked; everything from the documents is escaped.
+    are marked; everything from the documents is escaped, and characters that steer are replaced.
     """
 
     def __init__(self, query: str, hits: Sequence[Hit]) -> None:
@@ -49,11 +50,14 @@ class Hits(Sequence[Hit]):
         return hash((self.query, *((hit.passage_id, hit.score) for hit in self)))  # metadata cannot be hashed
 
     def __repr__(self) -> str:
-        lines = [f"  {hit.rank}. {hit.score:.3f} {hit.doc_id} [{hit.lang}] {hit.sentence!r}" for hit in self]
+        lines = [f"  {hit.rank}. {hit.score:.3f} {printable(hit.doc_id)} [{hit.lang}] {hit.sentence!r}" for hit in self]
         return "\n".join([f"<{len(self)} hits for {self.query!r}>", *lines])
 
     def to_pandas(self) -> pd.DataFrame:
         """One row for each hit, one column for each attribute of `Hit`.
+
+        Texts stand there as they are: in a CSV file that is made of it, a cell that begins with `=`, `+`, `-` or `@` is
+        a formula to a spreadsheet.
 
         Raises:
             MissingExtraError: If pandas is not installed.
@@ -67,7 +71,7 @@ class Hits(Sequence[Hit]):
     def _repr_html_(self) -> str:
         head = "".join(f'<th style="{_CELL}">{column}</th>' for column in _COLUMNS)
         rows = "".join(_row(hit) for hit in self)
-        caption = f"{len(self)} hits for <b>{escape(self.query)}</b>"
+        caption = f"{len(self)} hits for <b>{_shown(self.query)}</b>"
         return f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
 
 
@@ -76,9 +80,9 @@ def _row(hit: Hit) -> str:
         str(hit.rank),
         f"{hit.score:.3f}",
         _marked_passage(hit),
-        f"<b>{escape(hit.title)}</b><br><code>{escape(hit.doc_id)}</code>",
-        escape(hit.lang),
-        escape(hit.date or ""),
+        f"<b>{_shown(hit.title)}</b><br><code>{_shown(hit.doc_id)}</code>",
+        _shown(hit.lang),
+        _shown(hit.date or ""),
     )
     return "<tr>" + "".join(f'<td style="{_CELL}">{cell}</td>' for cell in cells) + "</tr>"
 
@@ -89,9 +93,14 @@ def _marked_passage(hit: Hit) -> str:
     parts = []
     place = hit.sentence_start
     for start, end in hit.matches:
-        parts.append(escape(hit.text[place - hit.start : start - hit.start]))
-        parts.append(f"<mark>{escape(hit.text[start - hit.start : end - hit.start])}</mark>")
+        parts.append(_shown(hit.text[place - hit.start : start - hit.start]))
+        parts.append(f"<mark>{_shown(hit.text[start - hit.start : end - hit.start])}</mark>")
         place = end
-    parts.append(escape(hit.text[place - hit.start : hit.sentence_end - hit.start]))
-    html = f"{escape(before)}<b>{''.join(parts)}</b>{escape(after)}"
-    return html.replace("\n", "<br>")
+    parts.append(_shown(hit.text[place - hit.start : hit.sentence_end - hit.start]))
+    marked = f"{_shown(before)}<b>{''.join(parts)}</b>{_shown(after)}"
+    return marked.replace("\n", "<br>")
+
+
+def _shown(text: str) -> str:
+    """Text of a document as HTML that shows it and does nothing else."""
+    return html.escape(printable(text))

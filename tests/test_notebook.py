@@ -72,6 +72,14 @@ def test_nothing_from_documents_or_queries_becomes_a_tag() -> None:
     assert "<script>mat</script>" in found.text
 
 
+STEERING = "\x1b[31m\u202e\x9b\u2066"
+
+
+def test_nothing_from_documents_steers_a_notebook_or_a_terminal() -> None:
+    hits = Hits("cat", [hit(doc_id=STEERING, title=STEERING, text=f"{STEERING} {TEXT[len(STEERING) + 1 :]}")])
+    assert set(STEERING) & set(hits._repr_html_() + repr(hits)) == {"[", "3", "1", "m"}
+
+
 def test_matches_at_both_ends_of_the_sentence_lose_no_text() -> None:
     text = "cat and cat"
     both = hit(text=text, start=0, end=11, sentence=text, sentence_start=0, sentence_end=11, matches=((0, 3), (8, 11)))

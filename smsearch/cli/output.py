@@ -7,11 +7,11 @@ import json
 import os
 import re
 import sys
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
+from smsearch.display import printable, steers
 from smsearch.records import BuildReport, Hit, Unread
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ _EXCERPT_LINES = 5
 _INDENT = 4
 _BEGINS = re.compile(r"[.!?…]\s+|\n\s*|[。！？]")
 _SPACE = re.compile(r"\s+")
-_BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 class Interrupted(Exception):  # noqa: N818  not a fault
@@ -58,13 +57,6 @@ def kept_on_interrupt(message: str) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         raise Interrupted(message) from None
-
-
-def printable(text: str) -> str:
-    """Text that cannot steer a terminal: control and direction-override characters become U+FFFD."""
-    if text.isprintable():
-        return text
-    return "".join(char if char == "\n" or not _steers(char) else "\ufffd" for char in text.replace("\t", " "))
 
 
 def say(text: str = "", *, err: bool = False) -> None:
@@ -183,15 +175,11 @@ def _window(hit: Hit, limit: int | None) -> tuple[int, int]:
     return first, last
 
 
-def _steers(char: str) -> bool:
-    return unicodedata.category(char) in {"Cc", "Cs"} or char in _BIDI_CONTROLS
-
-
 def _escape_c1(text: str) -> str:
     """C1 controls and direction overrides escaped; JSON leaves them as they are."""
     if text.isprintable():
         return text
-    return "".join(f"\\u{ord(char):04x}" if _steers(char) else char for char in text)
+    return "".join(f"\\u{ord(char):04x}" if steers(char) else char for char in text)
 
 
 def _count(n: int, what: str) -> str:

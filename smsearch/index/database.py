@@ -23,7 +23,7 @@ _logger = logging.getLogger(__name__)
 FILE_NAME = "index.sqlite"
 FORMAT = 3
 
-READING_ERRORS = (sqlite3.Error, OverflowError)
+READING_ERRORS = (sqlite3.Error, OverflowError, UnicodeDecodeError)
 """What reading a damaged database may raise."""
 
 Connection = sqlite3.Connection
@@ -273,7 +273,7 @@ def translated_errors(folder: Path) -> Iterator[None]:
         raise IndexStateError(
             f"cannot use the index {str(folder)!r} ({error}); make room on the disk, or see to the rights of the folder"
         ) from error
-    except (sqlite3.DatabaseError, OverflowError) as error:
+    except READING_ERRORS as error:
         raise _damaged(folder, error) from error
 
 

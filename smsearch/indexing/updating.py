@@ -27,6 +27,7 @@ _BATCH_DOCUMENTS = 500
 _FEWEST_BATCHES = 3  # for which it pays to start workers, which takes a second
 _SLOW_BATCH_DOCUMENTS = 50  # of a transformer, which takes seconds for them
 _SAMPLE_DOCUMENTS = 1_000
+_SAMPLE_CHARACTERS = 20_000_000
 _MOST_VANISHING = 0.5
 
 
@@ -157,7 +158,7 @@ class Updater:
         n_failed = len(self._tally.failed)
         seen: set[str] = set()
         documents = self._documents(source, source_id, seen)
-        sample = list(islice(documents, _SAMPLE_DOCUMENTS))
+        sample = list(_sampled(documents))
         recurring = recurring_lines(document.text for document in sample)
         batches = _batches(chain(sample, documents), self._encoder)
         self._store((self._pending(batch, recurring) for batch in batches), source_id)
@@ -293,12 +294,27 @@ def _batches(documents: Iterable[Document], encoder: Encoder) -> Iterator[list[D
     n_characters = 0
     for document in documents:
         batch.append(document)
-        n_characters += len(document.text)
+        n_characters += _size_of(document)
         if n_characters >= _BATCH_CHARACTERS or len(batch) >= most:
             yield batch
             batch, n_characters = [], 0
     if batch:
         yield batch
+
+
+def _sampled(documents: Iterator[Document]) -> Iterator[Document]:
+    """The first documents, as many as tell which lines recur and take little memory."""
+    n_characters = 0
+    for document in islice(documents, _SAMPLE_DOCUMENTS):
+        yield document
+        n_characters += _size_of(document)
+        if n_characters >= _SAMPLE_CHARACTERS:
+            return
+
+
+def _size_of(document: Document) -> int:
+    """Characters of its text and of what else it holds."""
+    return len(document.text) + sum(len(value) for value in document.metadata.values() if isinstance(value, str))
 
 
 def _storable(document: Document) -> Document:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smsearch.encoders.protocol import Encoder
-from smsearch.errors import NotFoundError
+from smsearch.errors import IndexDamagedError, NotFoundError
 from smsearch.index.derived import stored_vectors
 from smsearch.index.reader import IndexReader
 from smsearch.index.store import StoredPassage
@@ -126,8 +126,7 @@ class Searcher:
     def _reranked(self, question: Question, ranking: _Ranking, rerank: Rerank, *, n: int) -> _Ranking:
         best = ranking.candidates.take(np.arange(min(n, len(ranking))))
         ids = self._reader.passage_ids[best.rows].tolist()
-        stored = self._reader.store.read_passages(ids)
-        texts = [stored[passage_id].passage.text for passage_id in ids]
+        texts = [stored.passage.text for stored in self._read(ids)]
         return self._ranked(best, rerank(question.query, texts))
 
     def _choose(self, question: Question, ranking: _Ranking, *, without: Collection[str] = ()) -> list[_Choice]:
@@ -156,11 +155,25 @@ class Searcher:
         ids = self._reader.passage_ids[ranking.candidates.rows[start:end]].tolist()
         if not question.filters.empty:
             ids = [store.shown_for(passage_id, question.filters) for passage_id in ids]
-        stored = store.read_passages(ids)
-        choices = [_Choice(place, stored[passage_id]) for place, passage_id in enumerate(ids, start)]
+        choices = [_Choice(place, stored) for place, stored in enumerate(self._read(ids), start)]
         if without:
             choices = [found for choice in choices if (found := self._elsewhere(choice, without))]
         return choices
+
+    def _read(self, passage_ids: Sequence[int]) -> list[StoredPassage]:
+        """Stored passages, in the order given.
+
+        Raises:
+            IndexDamagedError: If one of them is not stored, though it can be found.
+        """
+        stored = self._reader.store.read_passages(passage_ids)
+        lost = [passage_id for passage_id in passage_ids if passage_id not in stored]
+        if lost:
+            raise IndexDamagedError(
+                f"the index {str(self._reader.folder)!r} is damaged (passage {lost[0]} is gone); "
+                "`smsearch verify` says what is wrong with it"
+            )
+        return [stored[passage_id] for passage_id in passage_ids]
 
     def _elsewhere(self, choice: _Choice, without: Collection[str]) -> _Choice | None:
         """The choice itself, or the same text in a document that may be shown."""

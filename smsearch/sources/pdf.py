@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from smsearch.errors import MissingExtraError
+from smsearch.records import Unread
 from smsearch.sources.drafting import new_document
 from smsearch.sources.limits import TEXT_LIMIT
 
@@ -17,11 +18,13 @@ if TYPE_CHECKING:
 
     from smsearch.records import Document, Fields
 
+_LARGEST_PAGE = 1_000_000  # bytes that draw it; pypdf takes seconds for them
+_MOST_NAMED = 10
 _LARGEST_FILE = 256_000_000  # pypdf looks through all of a broken one in memory
 
 
-def read_pdf(file: BinaryIO, *, doc_id: str, fields: Fields) -> Iterator[Document]:
-    """The file as one document, its pages joined by blank lines.
+def read_pdf(file: BinaryIO, *, doc_id: str, fields: Fields) -> Iterator[Document | Unread]:
+    """The file as one document, its pages joined by blank lines; pages that draw too much are named and left out.
 
     Raises:
         OSError: If the file cannot be read.
@@ -34,7 +37,7 @@ def read_pdf(file: BinaryIO, *, doc_id: str, fields: Fields) -> Iterator[Documen
     file.seek(0)
     reader = _open(file)
     try:
-        pages = _texts(reader)
+        pages, left_out = _texts(reader)
         about: Any = reader.metadata
         title, author = (about.title, about.author) if about else (None, None)
     except (OSError, MemoryError):
@@ -45,18 +48,26 @@ def read_pdf(file: BinaryIO, *, doc_id: str, fields: Fields) -> Iterator[Documen
         raise ValueError(f"more than {TEXT_LIMIT:,} characters, too many for one document; split it")
     text = "\n\n".join(page for page in pages if page)
     yield new_document(doc_id, text, title=title, author=author, date=_date_of(about))
+    if left_out:
+        what = f"pages {', '.join(map(str, left_out[:_MOST_NAMED]))}" if len(left_out) > 1 else f"page {left_out[0]}"
+        yield Unread(doc_id, f"{what}: more than {_LARGEST_PAGE // 1000:,} kB of drawing, no text read", failed=False)
 
 
-def _texts(reader: PdfReader) -> list[str]:
-    """The text of each page, until there is too much of it."""
+def _texts(reader: PdfReader) -> tuple[list[str], list[int]]:
+    """The text of each page, until there is too much of it, and the numbers of pages that were left out."""
     pages: list[str] = []
+    left_out: list[int] = []
     n = 0
-    for page in reader.pages:
+    for number, page in enumerate(reader.pages, 1):
+        contents = page.get_contents()
+        if contents is not None and len(contents.get_data()) > _LARGEST_PAGE:
+            left_out.append(number)
+            continue
         pages.append(page.extract_text().strip())
         n += len(pages[-1])
         if n > TEXT_LIMIT:
             break
-    return pages
+    return pages, left_out
 
 
 def _open(file: BinaryIO) -> PdfReader:

@@ -14,6 +14,7 @@ Stretch = tuple[int, int]
 
 _LONGEST_WRAPPED = 120
 _SHORTEST_WRAPPED = 40
+_LONGEST_AT_ONCE = 4_000  # characters
 _LONGEST_UNSTOPPED = 200
 
 # A blank line, a paragraph separator, or the full stop of Khmer, Hindi or Tibetan.
@@ -135,12 +136,26 @@ def _wraps(text: str, start: int, end: int, following: int) -> bool:
 
 def _raw_sentences(text: str, start: int, end: int, lang: str) -> Iterator[Stretch]:
     """What sentencex makes of a block, trimmed, blank ones left out."""
-    from sentencex import get_sentence_boundaries
-
-    for boundary in get_sentence_boundaries(lang, text[start:end]):
-        span = _trim(text, start + boundary["start_index"], start + boundary["end_index"])
+    for first, last in _boundaries(text[start:end], lang):
+        span = _trim(text, start + first, start + last)
         if span[0] < span[1]:
             yield span
+
+
+def _boundaries(block: str, lang: str) -> Iterator[Stretch]:
+    """What sentencex makes of a block; a long one it gets bit by bit, for its time grows with the square."""
+    from sentencex import get_sentence_boundaries
+
+    start, longest = 0, _LONGEST_AT_ONCE
+    while True:
+        found = get_sentence_boundaries(lang, block[start : start + longest])
+        is_last = start + longest >= len(block)
+        found = found if is_last else found[:-1]  # the last of a bit may go on
+        yield from ((start + each["start_index"], start + each["end_index"]) for each in found)
+        if is_last:
+            return
+        longest = _LONGEST_AT_ONCE if found else 2 * longest
+        start += found[-1]["end_index"] if found else 0
 
 
 def _mend(text: str, spans: Iterable[Stretch]) -> Iterator[Stretch]:

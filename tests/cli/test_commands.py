@@ -356,8 +356,25 @@ def test_an_index_of_a_newer_format_is_refused_with_both_numbers(run: Run, seeds
 
     with closing(sqlite3.connect(seeds.parent / "index" / "index.sqlite")) as connection:
         connection.execute("PRAGMA user_version = 99")
+    (seeds.parent / "index" / "index.seal").unlink()
     for words in (("ask", QUESTION), ("update",)):
-        assert re.search(r"format 99, this smsearch reads format \d+; upgrade", refused(run(*words)))
+        assert re.search(r"format 99, this smsearch reads format \d+: upgrade", refused(run(*words)))
+
+
+def test_verify_repair_saves_what_is_left_of_a_damaged_database(run: Run, seeds: Path) -> None:
+    database = seeds.parent / "index" / "index.sqlite"
+    data = database.read_bytes()
+    assert data.count(b"selvmodsigelse")
+    database.write_bytes(data.replace(b"selvmodsigelse", b"selvmodsigElse"))
+    assert "has changed since it was written" in refused(run("verify"))
+    result = run("verify", "--repair")
+    assert result.code == 1
+    said = result.out.splitlines()
+    assert "is damaged" in said[0]
+    assert re.fullmatch(r"saved 4 documents in '.*index-saved', 1 could not be read", said[1])
+    assert said[2].startswith("`smsearch update --index ")
+    assert run("update", "--index", str(seeds.parent / "index-saved")).code == 0
+    assert "all is well" in run("verify", "--index", str(seeds.parent / "index-saved")).out
 
 
 def test_a_locked_index_can_be_asked_and_not_written(run: Run, seeds: Path) -> None:

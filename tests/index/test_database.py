@@ -138,3 +138,10 @@ def test_damaged_pages_are_found(tmp_path: Path) -> None:
     path.write_bytes(data)
     with closing(open_database(tmp_path, writable=True)) as connection:
         assert integrity_faults(connection) != []
+
+
+def test_a_schema_that_is_no_utf8_is_damage(tmp_path: Path) -> None:
+    path = make(tmp_path)
+    path.write_bytes(path.read_bytes().replace(b"CREATE TABLE sources", b"CREATE TABLE s\xff\xferces", 1))
+    with pytest.raises(IndexDamagedError):
+        open_database(tmp_path, writable=False)

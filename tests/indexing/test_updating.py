@@ -147,3 +147,10 @@ def test_what_came_over_standard_input_is_never_missed(writer: IndexWriter, monk
         report = Updater(writer, ENCODER).index_sources([Source("-", "-", "jsonl")])
         assert (report.added, report.removed) == (1, 0)
     assert texts(writer) == {"p": ["cat"], "q": ["dog"]}
+
+
+def test_large_documents_make_a_small_sample() -> None:
+    large = (Document(str(i), "x", metadata={"body": "y" * 1_000_000}) for i in range(1_000))
+    assert len(list(updating._sampled(large))) == 20
+    small = (Document(str(i), "x") for i in range(2_000))
+    assert len(list(updating._sampled(small))) == 1_000

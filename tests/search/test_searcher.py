@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ from numpy.typing import NDArray
 
 import smsearch
 from smsearch import Document, Index
+from smsearch.errors import IndexDamagedError
 from smsearch.index.reader import IndexReader
 from smsearch.search import candidates
 from smsearch.search.question import Question
@@ -170,3 +173,11 @@ def _many_passages(tmp_path: Path) -> Path:
     (folder / "b.txt").write_text("En opskrift på rugbrød.", encoding="utf-8")
     (folder / "c.txt").write_text("Toget kører til Odense hver time.", encoding="utf-8")
     return folder
+
+
+def test_a_passage_that_can_be_found_but_is_gone_is_called_damage(make_index: MakeIndex) -> None:
+    index = make_index(Document("a", "cat"), Document("b", "cat dog"), encoder=KeywordEncoder())
+    with closing(sqlite3.connect(index.folder / "index.sqlite")) as connection, connection:
+        connection.execute("DELETE FROM encodings WHERE passage_id = 2")
+    with pytest.raises(IndexDamagedError, match="passage 2 is gone"):
+        index.search("cat", mode="lexical")
