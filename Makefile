@@ -2,13 +2,16 @@ PYTHON ?= python
 EVAL ?= eval
 TEXTS ?= texts
 
-.PHONY: install test torture lowest audit lint format types check bench bench-full pages clean
+.PHONY: install test coverage torture lowest audit lint format types check bench bench-full pages clean
 
 install:  ## the one way in
 	$(PYTHON) -m pip install -c constraints.txt -e '.[dev]'
 
 test:  ## the whole suite
 	$(PYTHON) -m pytest
+
+coverage:  ## by branch; what runs in processes of its own does not count
+	$(PYTHON) -m pytest --cov --cov-branch --cov-report=term:skip-covered
 
 torture:  ## every fault in its long form, under an hour; writes docs/reliability.md
 	$(PYTHON) -m tests.torture.run

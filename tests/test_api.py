@@ -619,14 +619,14 @@ def test_an_index_in_clusters_can_be_tuned_and_searched_exactly(index: Index, mo
     with index._writing() as writer:
         writer.refresh_derived(force=True)
     status = index.tune(1)
-    assert status.vector_index.startswith("IVF16,SQ8, ")
+    assert status.vector_index.startswith("IVF32,SQ8, ")
     assert "recall@10 1.000 (wanted 1)" in status.vector_index
     exact = index.search(QUESTION, 12, mode="dense", exact=True)
     assert [(hit.passage_id, round(hit.score, 5)) for hit in exact] == [
         (hit.passage_id, round(hit.score, 5)) for hit in every
     ]
     low = index.tune(0.1)
-    assert "IVF16,SQ8, 1 clusters visited" in low.vector_index
+    assert "IVF32,SQ8, 1 clusters visited" in low.vector_index
     assert index.search(QUESTION, 12, mode="dense", exact=True) == exact
     assert len(index.search(QUESTION, 12)) == 12
     index.add([Document("note", "The lighthouse keeper counts the ships.")])

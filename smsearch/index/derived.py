@@ -34,7 +34,7 @@ from smsearch.index.vectors import FLAT_LIMIT, ClusteredIndex, FaissIndex, clust
 _BLOCK: Final = 16_384
 _BYTES: Final = 2  # of a number of a stored vector
 _INTACT: Final = intact_sql("encodings")
-_SAMPLED_PER_CLUSTER: Final = 64
+_SAMPLED_PER_CLUSTER: Final = 40
 _BOUND: Final = 500  # values; SQLite before 3.32 binds at most 999
 
 Vectors = NDArray[np.float32]

@@ -14,9 +14,7 @@ from smsearch.index.vectors import ClusteredIndex
 _QUERIES: Final = 64
 _K: Final = 10
 _SEED: Final = 11
-_NOISE: Final = (
-    2.0  # beside a vector of length 1: as far as short queries stand from their passages; less promises too much
-)
+_NOISE: Final = 3.0  # beside a vector of length 1: real queries stand so far from passages; less promises too much
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,8 @@ Fetch = Callable[[Rows], Vectors]
 
 _BLAS_THRESHOLD = 8192  # BLAS from 32 queries of 256 dimensions; faiss's own value waits for 500
 _ROUNDS = 8  # of k-means
-_POINTS_PER_CLUSTER = 64
+_POINTS_PER_CLUSTER = 40
+_MOST_CLUSTERS = 1 << 13  # making more takes longer than it saves
 _FIRST_PROBES = 32
 _FILTER_EXPONENT = 0.5
 _OVERSAMPLED = 26  # beyond k: 8 bits may put a neighbour that far down
@@ -288,8 +289,11 @@ class ClusteredIndex:
 
 
 def cluster_count(n: int) -> int:
-    """Clusters for `n` vectors: a power of two near the square root, at least 16."""
-    return int(2 ** max(4, round(np.log2(max(n, 1)) / 2)))
+    """Clusters for `n` vectors: a power of two near four times the square root, from 16 to 8192.
+
+    Of a million vectors 98 of 100 nearest are found in 2.3 ms with 4096 clusters, in 3.1 with 2048, in 4 with 1024.
+    """
+    return int(min(_MOST_CLUSTERS, 2 ** max(4, 2 + round(np.log2(max(n, 1)) / 2))))
 
 
 def open_vectors(path: Path, *, n_probes: int | None, fetch: Fetch) -> FaissIndex | ClusteredIndex:

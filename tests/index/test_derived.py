@@ -216,7 +216,7 @@ def test_many_passages_stand_in_clusters_and_are_found_as_if_all_were_compared(
     with open_writer(folder) as writer:
         tuned = writer.tune(recall=1.0)
         assert tuned is not None
-        assert (tuned.n_clusters, tuned.wanted, tuned.recall) == (16, 1.0, 1.0)
+        assert (tuned.n_clusters, tuned.wanted, tuned.recall) == (64, 1.0, 1.0)
         assert recall_wanted(writer.store) == 1.0
     assert answers(folder) == exact
     (folder / FILES[0]).unlink()

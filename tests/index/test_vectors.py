@@ -68,7 +68,7 @@ def test_float16_vectors_lose_nothing_in_float16() -> None:
 
 
 def test_clusters_are_a_power_of_two_near_the_square_root() -> None:
-    assert [cluster_count(n) for n in (0, 100, 10_000, 1_000_000, 4_000_000)] == [16, 16, 128, 1024, 2048]
+    assert [cluster_count(n) for n in (0, 100, 10_000, 1_000_000, 4_000_000)] == [16, 32, 512, 4096, 8192]
 
 
 def test_scores_of_clusters_are_those_of_the_stored_vectors() -> None:

@@ -65,10 +65,6 @@ def test_missing_library_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_page_that_draws_too_much_is_named_and_the_others_are_read() -> None:
-    import time
-
-    begin = time.perf_counter()
     found = read_bytes(read_pdf, make_pdf("One page", ") Tj (" * 200_000, "Another page"), doc_id="a.pdf")
     assert found[0].text == "One page\n\nAnother page"  # type: ignore[union-attr]
     assert found[1:] == [Unread("a.pdf", "page 2: more than 1,000 kB of drawing, no text read", failed=False)]
-    assert time.perf_counter() - begin < 5
