@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
 import sqlite3
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
@@ -220,6 +218,9 @@ def opened_as_it_stands(folder: Path) -> Iterator[Connection | None]:
     One that was cut off is read from a copy that is as long as it says it was; text that is no UTF-8 comes with
     replacements.
     """
+    import shutil
+    import tempfile
+
     path = folder / FILE_NAME
     with ExitStack() as stack:
         connection = _connected_as_it_stands(path)

@@ -14,6 +14,17 @@ from smsearch.errors import IndexDamagedError
 from smsearch.index.checksums import CHECKED, REPAIR, checksum_of, checksum_sql, intact_sql, require_intact
 from smsearch.index.database import Connection
 from smsearch.index.filtering import filter_sql
+from smsearch.index.statements import (
+    DOCUMENT,
+    DOCUMENT_INTACT,
+    INSERT_ENCODING,
+    INSERT_PASSAGE,
+    JOINED,
+    MOVE_PASSAGE,
+    PASSAGE,
+    STATED,
+    WRITE_DOCUMENT,
+)
 from smsearch.records import Document, Fields, Filters, MetadataValue, Passage, Section, Source, Span
 
 _VARIABLES = 500  # SQLite before 3.32 binds at most 999
@@ -83,11 +94,8 @@ class Store:
             IndexDamagedError: If one is not.
         """
         for table in CHECKED:
-            query = f"SELECT rowid FROM {table} WHERE NOT {intact_sql(table)} LIMIT 1"
-            if table == "meta":
-                query = query.replace("rowid", "key")
-            row = self.connection.execute(query).fetchone()
-            require_intact(row is None, f"a row of {table}")
+            query = f"SELECT 1 FROM {table} WHERE NOT {intact_sql(table)} LIMIT 1"
+            require_intact(self.connection.execute(query).fetchone() is None, f"a row of {table}")
 
     # -- meta ---------------------------------------------------------------------------------
 
@@ -162,24 +170,24 @@ class Store:
 
     def read_document(self, doc_id: str) -> Document | None:
         """A document with its full text, or None."""
-        query = f"SELECT {_DOCUMENT_INTACT}, {_DOCUMENT} FROM documents WHERE doc_id = ?"
+        query = f"SELECT {DOCUMENT_INTACT}, {DOCUMENT} FROM documents WHERE doc_id = ?"
         row = self.connection.execute(query, (doc_id,)).fetchone()
         return _as_document(row) if row else None
 
     def iter_documents(self) -> Iterator[tuple[Document, int | None]]:
         """Every document as it came in, with the number of its source, in that order."""
-        query = f"SELECT {_STATED} FROM documents ORDER BY document_key"
+        query = f"SELECT {STATED} FROM documents ORDER BY document_key"
         for source_id, *row in self.connection.execute(query):
             yield _as_document(row), source_id
 
     def document_as_stated(self, key: int) -> tuple[Document, int | None] | None:
         """A document as it came in, with the number of its source."""
-        row = self.connection.execute(f"SELECT {_STATED} FROM documents WHERE document_key = ?", (key,)).fetchone()
+        row = self.connection.execute(f"SELECT {STATED} FROM documents WHERE document_key = ?", (key,)).fetchone()
         return (_as_document(row[1:]), row[0]) if row else None
 
     def left_out(self, doc_id: str) -> list[Span]:
         """The stretches of a document that no passage holds."""
-        query = f"SELECT {_DOCUMENT_INTACT}, left_out FROM documents WHERE doc_id = ?"
+        query = f"SELECT {DOCUMENT_INTACT}, left_out FROM documents WHERE doc_id = ?"
         row = self.connection.execute(query, (doc_id,)).fetchone()
         if row is None:
             return []
@@ -219,7 +227,7 @@ class Store:
             document.text,
             fingerprint,
         )
-        row = self.connection.execute(_WRITE_DOCUMENT, values).fetchone()
+        row = self.connection.execute(WRITE_DOCUMENT, values).fetchone()
         return int(row[0])
 
     def delete_document(self, key: int) -> None:
@@ -242,7 +250,7 @@ class Store:
         """Store a passage with its encoding, as its own representative; returns its number."""
         passage = encoded.passage
         row = self.connection.execute(
-            _INSERT_PASSAGE,
+            INSERT_PASSAGE,
             (
                 key,
                 passage.start,
@@ -257,15 +265,13 @@ class Store:
         )
         passage_id = int(row.lastrowid or 0)
         sentences = array("i", chain.from_iterable(passage.sentences)).tobytes()
-        self.connection.execute(
-            _INSERT_ENCODING, (passage_id, encoded.vector, sentences, encoded.tokens, encoded.words)
-        )
+        self.connection.execute(INSERT_ENCODING, (passage_id, encoded.vector, sentences, encoded.tokens, encoded.words))
         return passage_id
 
     def move_passage(self, passage_id: int, passage: Passage) -> None:
         """Give an unchanged passage its new place in its document."""
         self.connection.execute(
-            _MOVE_PASSAGE, (passage.start, passage.end, passage.author, passage.date, passage.heading, passage_id)
+            MOVE_PASSAGE, (passage.start, passage.end, passage.author, passage.date, passage.heading, passage_id)
         )
 
     def delete_passage(self, passage_id: int) -> None:
@@ -309,7 +315,7 @@ class Store:
         documents: dict[int, Document] = {}
         for block in _blocks(passage_ids):
             marks = ", ".join("?" * len(block))
-            for row in self.connection.execute(f"{_PASSAGE} WHERE p.passage_id IN ({marks})", block).fetchall():
+            for row in self.connection.execute(f"{PASSAGE} WHERE p.passage_id IN ({marks})", block).fetchall():
                 key = row[1]
                 if key not in documents:
                     documents[key] = self._document_of(key)
@@ -318,10 +324,10 @@ class Store:
 
     def iter_passages(self) -> Iterator[StoredPassage]:
         """Every passage, by document in the order they came in, then by place."""
-        query = f"SELECT document_key, {_DOCUMENT_INTACT}, {_DOCUMENT} FROM documents ORDER BY document_key"
+        query = f"SELECT document_key, {DOCUMENT_INTACT}, {DOCUMENT} FROM documents ORDER BY document_key"
         for key, *row in self.connection.execute(query):
             document = _as_document(row)
-            rows = self.connection.execute(f"{_PASSAGE} WHERE p.document_key = ? ORDER BY p.start", (key,))
+            rows = self.connection.execute(f"{PASSAGE} WHERE p.document_key = ? ORDER BY p.start", (key,))
             for of_passage in rows.fetchall():
                 yield _as_passage(of_passage, document)
 
@@ -334,7 +340,7 @@ class Store:
         return [row[0] for row in rows]
 
     def _document_of(self, key: int) -> Document:
-        query = f"SELECT {_DOCUMENT_INTACT}, {_DOCUMENT} FROM documents WHERE document_key = ?"
+        query = f"SELECT {DOCUMENT_INTACT}, {DOCUMENT} FROM documents WHERE document_key = ?"
         row = self.connection.execute(query, (key,)).fetchone()
         if row is None:
             raise IndexDamagedError(f"the document of number {key} is gone; {REPAIR}")
@@ -345,7 +351,7 @@ class Store:
     def admitted(self, filters: Filters) -> list[int]:
         """Representatives that stand for at least one passage the filters admit, in order."""
         condition, values = filter_sql(filters)
-        tables = _JOINED if "d." in condition else "FROM passages p"
+        tables = JOINED if "d." in condition else "FROM passages p"
         rows = self.connection.execute(
             f"SELECT DISTINCT COALESCE(p.representative, p.passage_id) AS r {tables} WHERE {condition} ORDER BY r",
             values,
@@ -356,7 +362,7 @@ class Store:
         """The passage to show for a representative: itself, or the first it stands for that is admitted."""
         condition, values = filter_sql(filters)
         row = self.connection.execute(
-            f"SELECT p.passage_id {_JOINED} WHERE (p.passage_id = ? OR p.representative = ?) AND {condition} "
+            f"SELECT p.passage_id {JOINED} WHERE (p.passage_id = ? OR p.representative = ?) AND {condition} "
             "ORDER BY p.passage_id != ?, p.passage_id LIMIT 1",
             (representative, representative, *values, representative),
         ).fetchone()
@@ -393,45 +399,6 @@ class Store:
         """Passages that another one stands for."""
         query = "SELECT COUNT(*) FROM passages WHERE representative IS NOT NULL"
         return int(self.connection.execute(query).fetchone()[0])
-
-
-_DOCUMENT = "doc_id, text, title, source, author, date, lang, metadata, sections"
-_DOCUMENT_INTACT = intact_sql("documents")
-_STATED = f"source_id, {_DOCUMENT_INTACT}, {_DOCUMENT.replace(' lang,', ' stated_lang,')}"
-_JOINED = "FROM passages p JOIN documents d ON d.document_key = p.document_key"
-_PASSAGE = f"""
-SELECT p.passage_id, p.document_key, {intact_sql("passages", "p.")} AND {intact_sql("encodings", "e.")},
-    p.start, p."end", p.kind, p.author, p.date, p.lang, p.heading, e.sentences,
-    (SELECT COUNT(*) FROM passages o WHERE o.representative = COALESCE(p.representative, p.passage_id))
-FROM passages p JOIN encodings e ON e.passage_id = p.passage_id"""
-
-
-def _insert_sql(table: str, columns: Sequence[str], first: Sequence[str] = ()) -> str:
-    """An `INSERT` of a row with its checksum.
-
-    Args:
-        table: Of those with checksums.
-        columns: Covered by the checksum; those that are left out are NULL.
-        first: Columns before them that it does not cover.
-    """
-    marks = {column: f"?{n}" for n, column in enumerate((*first, *columns), 1)}
-    covered = checksum_of([marks.get(column, "NULL") for column in CHECKED[table]])
-    return f"INSERT INTO {table} ({', '.join(marks)}, checksum) VALUES ({', '.join(marks.values())}, {covered})"
-
-
-_INSERT_PASSAGE = _insert_sql("passages", CHECKED["passages"][:-1])
-_INSERT_ENCODING = _insert_sql("encodings", CHECKED["encodings"], ("passage_id",))
-_MOVE_PASSAGE = (
-    'UPDATE passages SET start = ?1, "end" = ?2, author = ?3, date = ?4, heading = ?5, checksum = '
-    + checksum_sql("passages", start="?1", end="?2", author="?3", date="?4", heading="?5")
-    + " WHERE passage_id = ?6"
-)
-_WRITE_DOCUMENT = (
-    _insert_sql("documents", CHECKED["documents"])
-    + " ON CONFLICT (doc_id) DO UPDATE SET "
-    + ", ".join(f"{column} = excluded.{column}" for column in (*CHECKED["documents"][1:], "checksum"))
-    + " RETURNING document_key"
-)
 
 
 def _as_document(row: Sequence[Any]) -> Document:

@@ -1,0 +1,47 @@
+"""The statements by which rows are written with their checksums, and read with whether they are intact."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from smsearch.index.checksums import CHECKED, checksum_of, checksum_sql, intact_sql
+
+
+def _insert_sql(table: str, columns: Sequence[str], first: Sequence[str] = ()) -> str:
+    """An `INSERT` of a row with its checksum.
+
+    Args:
+        table: Of those with checksums.
+        columns: Covered by the checksum; those that are left out are NULL.
+        first: Columns before them that it does not cover.
+    """
+    marks = {column: f"?{n}" for n, column in enumerate((*first, *columns), 1)}
+    covered = checksum_of([marks.get(column, "NULL") for column in CHECKED[table]])
+    return f"INSERT INTO {table} ({', '.join(marks)}, checksum) VALUES ({', '.join(marks.values())}, {covered})"
+
+
+DOCUMENT: Final = "doc_id, text, title, source, author, date, lang, metadata, sections"
+DOCUMENT_INTACT: Final = intact_sql("documents")
+STATED: Final = f"source_id, {DOCUMENT_INTACT}, {DOCUMENT.replace(' lang,', ' stated_lang,')}"
+JOINED: Final = "FROM passages p JOIN documents d ON d.document_key = p.document_key"
+PASSAGE: Final = f"""
+SELECT p.passage_id, p.document_key, {intact_sql("passages", "p.")} AND {intact_sql("encodings", "e.")},
+    p.start, p."end", p.kind, p.author, p.date, p.lang, p.heading, e.sentences,
+    (SELECT COUNT(*) FROM passages o WHERE o.representative = COALESCE(p.representative, p.passage_id))
+FROM passages p JOIN encodings e ON e.passage_id = p.passage_id"""
+
+
+INSERT_PASSAGE: Final = _insert_sql("passages", CHECKED["passages"][:-1])
+INSERT_ENCODING: Final = _insert_sql("encodings", CHECKED["encodings"], ("passage_id",))
+MOVE_PASSAGE: Final = (
+    'UPDATE passages SET start = ?1, "end" = ?2, author = ?3, date = ?4, heading = ?5, checksum = '
+    + checksum_sql("passages", start="?1", end="?2", author="?3", date="?4", heading="?5")
+    + " WHERE passage_id = ?6"
+)
+WRITE_DOCUMENT: Final = (
+    _insert_sql("documents", CHECKED["documents"])
+    + " ON CONFLICT (doc_id) DO UPDATE SET "
+    + ", ".join(f"{column} = excluded.{column}" for column in (*CHECKED["documents"][1:], "checksum"))
+    + " RETURNING document_key"
+)
