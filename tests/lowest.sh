@@ -7,7 +7,8 @@ cd "$(dirname "$0")/.."
 folder=${1:-$(mktemp -d)}
 python3 -m venv "$folder/tools" && "$folder/tools/bin/pip" install -q uv
 grep -E '^torch==' constraints.txt > "$folder/torch.txt"
-"$folder/tools/bin/uv" pip compile -q pyproject.toml --extra dev --resolution lowest-direct \
+# uv does not know pip's folders of wheels by itself
+UV_FIND_LINKS=${UV_FIND_LINKS:-${PIP_FIND_LINKS:-}} "$folder/tools/bin/uv" pip compile -q pyproject.toml --extra dev --resolution lowest-direct \
     --constraint "$folder/torch.txt" --python-version "$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')" \
     --output-file "$folder/lowest.txt"
 python3 -m venv "$folder/lowest"
