@@ -179,7 +179,10 @@ def serve() -> None:
 
 
 def _prepare_until_end() -> None:
-    setup, _ = read_frame(sys.stdin.buffer) or ({}, b"")
+    first = read_frame(sys.stdin.buffer)
+    if first is None:  # whoever asked was killed before it could say for what
+        return
+    setup, _ = first
     encoder = load_encoder(setup["encoder"])
     options = CutOptions(**setup["options"])
     while (frame := read_frame(sys.stdin.buffer)) is not None:

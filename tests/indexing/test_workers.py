@@ -110,3 +110,29 @@ def test_a_frame_cut_off_is_the_end(cut: int) -> None:
     whole = file.getvalue()
     assert read_frame(io.BytesIO(whole)) == ({"a": ["ø", None]}, b"\0\xff")
     assert read_frame(io.BytesIO(whole[:cut] if cut < len(whole) else whole[:-1])) is None
+
+
+def _worker() -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-c", workers._START, "[]"]
+    command[2] = command[2].replace("sys.path[:] = json.loads(sys.argv[1]); ", "")
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def test_a_worker_whose_caller_is_killed_before_it_said_anything_ends_in_silence() -> None:
+    out, err = _worker().communicate(b"\x07", timeout=60)
+    assert (out, err) == (b"", b"")
+
+
+def test_a_worker_whose_caller_is_killed_before_it_has_read_ends_in_silence() -> None:
+    process = _worker()
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdout.close()
+    options = {"target_tokens": 40, "keep_boilerplate": False}
+    write_frame(process.stdin, {"encoder": "builtin", "fingerprint": "another", "options": options})
+    write_frame(process.stdin, {"documents": [], "standing": [], "recurring": []})
+    process.stdin.close()
+    assert process.stderr is not None
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    process.wait(timeout=60)

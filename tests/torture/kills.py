@@ -49,7 +49,7 @@ def kill_all(works: list[Work], folder: Path, n: int, *, seed: int, jobs: int = 
             f"`{name}` killed (SIGKILL) at random moments and at {len(STEPS)} named steps",
             n_tried,
             "opens, verifies, holds every reported batch; the next run ends in the undisturbed state",
-            f"so it was; {alive[name]} had ended before",
+            f"so it was in {n_tried - len(wrong.get(name, ()))}; {alive[name]} had ended before",
             seed,
             tuple(wrong.get(name, ())),
         )
@@ -72,7 +72,7 @@ def kill_at_steps(works: list[Work], folder: Path) -> tuple[Outcome, set[str]]:
             if fault:
                 wrong.append(f"{plan.what}: {fault}")
     required = "opens, verifies; the next run ends in the undisturbed state"
-    happened = f"so it was, at {len(died_at)} of {len(STEPS)} steps"
+    happened = f"so it was in {tried - len(wrong)}; some died at {len(died_at)} of {len(STEPS)} steps"
     return Outcome("writers killed at every named step", tried, required, happened, None, tuple(wrong)), died_at
 
 
