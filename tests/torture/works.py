@@ -153,7 +153,7 @@ def command(place: Path, name: str) -> list[str]:
 def copied(before: Path, place: Path) -> Path:
     """A copy whose index knows the copied source."""
     shutil.copytree(before, place)
-    if index_of(place).exists():
+    if (index_of(place) / "index.sqlite").exists():
         _move_source(index_of(place), source_of(before), source_of(place))
     return place
 
