@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -112,6 +112,7 @@ def record(page: Path, part: str, outcome: Outcome, *, minutes: float) -> None:
     results = _results_of(page)
     earlier = results.get(part, {}).get("outcomes", [])
     rows = [row for row in earlier if row["fault"] != outcome.fault]
+    outcome = replace(outcome, wrong=tuple(fault.replace(f"{ROOT}/", "") for fault in outcome.wrong))
     date = datetime.now(UTC).date().isoformat()
     results[part] = {"minutes": round(minutes, 1), "date": date, "outcomes": [*rows, asdict(outcome)]}
     page.parent.mkdir(exist_ok=True)
