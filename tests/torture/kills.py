@@ -107,7 +107,7 @@ def _trial(plan: _Plan, folder: Path) -> tuple[str | None, bool]:
         out, err = process.communicate()
         reported = sum(map(int, out.split())) if plan.work.name in {"index", "update"} else 0
         said = f"it said {err!r}" if "Traceback" in err else None
-        fault = said or _left_behind(marker) or fault_after(place, plan.work, reported)
+        fault = _left_behind(marker) or fault_after(place, plan.work, reported) or said
     except Exception as error:  # noqa: BLE001  whatever comes of a kill is a finding
         return f"{type(error).__name__}: {error}", False
     else:
