@@ -202,12 +202,14 @@ class SalvageReport:
 
     Attributes:
         folder: The new index.
+        encoder: Name of its encoder.
         saved: Documents in it.
         lost: Documents that could not be read.
         sources: Recorded sources that were saved; an update of the new index reads them again.
     """
 
     folder: str
+    encoder: str
     saved: int
     lost: int
     sources: int

@@ -108,7 +108,11 @@ def build_index(
 
 
 def salvage_index(
-    path: PathLike | None = None, out: PathLike | None = None, *, progress: Progress | None = None
+    path: PathLike | None = None,
+    out: PathLike | None = None,
+    *,
+    encoder: Encoder | None = None,
+    progress: Progress | None = None,
 ) -> SalvageReport:
     """Put what can be read of a damaged index into a new one; the damaged one stays as it is.
 
@@ -118,6 +122,8 @@ def salvage_index(
     Args:
         path: Folder of the damaged index; None takes `$SMSEARCH_INDEX`, else `indexes/default`.
         out: Folder of the new one; None takes the first free of `path` with `-saved`, `-saved-2` and so on behind it.
+        encoder: The encoder of the new index; None loads the one the damaged index was made with, or the built-in one
+            where that one is not recorded any more or cannot be loaded.
         progress: Called with the number of documents dealt with since the last call.
 
     Raises:
@@ -131,7 +137,7 @@ def salvage_index(
     target = Path(out) if out is not None else _free_folder(folder)
     if has_index(target):
         raise IndexStateError(f"{str(target)!r} holds an index already; name another folder for what is saved")
-    return salvage(folder, target, progress=progress)
+    return salvage(folder, target, encoder=encoder, progress=progress)
 
 
 def _free_folder(folder: Path) -> Path:

@@ -56,6 +56,6 @@ def _salvage(index: Path | None) -> None:
     with progress_bar("saving", None) as progress:
         report = salvage_index(index, progress=progress)
     lost = f", {report.lost} could not be read" if report.lost else ""
-    say(f"saved {report.saved} documents in {report.folder!r}{lost}")
+    say(f"saved {report.saved} documents in {report.folder!r}, encoded by {report.encoder!r}{lost}")
     if report.sources:
         say(f"`smsearch update --index {report.folder}` reads the sources again for what is missing")

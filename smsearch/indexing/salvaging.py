@@ -18,19 +18,22 @@ from smsearch.indexing.updating import Updater
 from smsearch.records import Document, SalvageReport
 
 
-def salvage(folder: Path, out: Path, *, progress: Callable[[int], None] | None = None) -> SalvageReport:
+def salvage(
+    folder: Path, out: Path, *, encoder: Encoder | None = None, progress: Callable[[int], None] | None = None
+) -> SalvageReport:
     """Put every document of a damaged index that can be read whole into a new one, and its sources with it.
 
     Args:
         folder: The damaged index; it stays as it is.
         out: Folder of the new one, without an index.
+        encoder: The encoder of the new one; None takes that of the damaged one if it can be loaded.
         progress: Called with the number of documents dealt with since the last call.
 
     Raises:
         IndexDamagedError: If nothing can be read.
     """
     with open_remains(folder) as remains:
-        encoder = _encoder_of(remains.encoder())
+        encoder = encoder or _encoder_of(remains.encoder())
         with open_writer(out, encoder=record_of(encoder)) as writer:
             options = _options_of(remains.options())
             with writer.batch():
@@ -40,7 +43,7 @@ def salvage(folder: Path, out: Path, *, progress: Callable[[int], None] | None =
             documents = _readable(remains, numbers, lost)
             report = Updater(writer, encoder, options=options, progress=progress).rewrite(documents)
             writer.refresh_derived()
-    return SalvageReport(str(out), report.changed, len(lost), len(numbers))
+    return SalvageReport(str(out), encoder.name, report.changed, len(lost), len(numbers))
 
 
 def _readable(remains: Remains, numbers: dict[int, int], lost: list[int]) -> Iterator[tuple[Document, int | None]]:

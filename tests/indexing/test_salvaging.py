@@ -10,6 +10,7 @@ import pytest
 
 import smsearch
 from smsearch.errors import IndexDamagedError, IndexStateError, NotFoundError
+from tests.fakes import KeywordEncoder
 
 
 @pytest.fixture
@@ -59,10 +60,18 @@ def test_options_and_sources_are_saved_and_those_that_cannot_be_read_are_left_ou
         connection.execute("UPDATE sources SET name = 'another'")
         connection.execute("UPDATE meta SET value = '{}' WHERE key = 'encoder'")
     report = smsearch.salvage_index(damaged)
-    assert (report.saved, report.sources) == (2, 0)
+    assert (report.saved, report.sources, report.encoder) == (2, 0, "builtin")
     with smsearch.open_index(report.folder) as index:
         assert index.encoder.name == "builtin"
         assert index._reader.store.get_meta("options") == {"target_tokens": 90, "keep_boilerplate": False}
+
+
+def test_an_encoder_that_is_handed_in_encodes_what_is_saved(damaged: Path) -> None:
+    encoder = KeywordEncoder("bread", "lamp")
+    report = smsearch.salvage_index(damaged, encoder=encoder)
+    with smsearch.open_index(report.folder, encoder=encoder) as index:
+        assert report.encoder == encoder.name
+        assert [hit.doc_id for hit in index.search("lamp", k=1, mode="dense")] == ["lamp.txt"]
 
 
 def test_nothing_is_saved_where_nothing_can_be_read(damaged: Path) -> None:

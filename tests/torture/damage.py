@@ -8,8 +8,11 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
+from itertools import starmap
+from multiprocessing import get_context
 from pathlib import Path
 
 import smsearch
@@ -20,7 +23,7 @@ from tests.torture.outcomes import Outcome
 from tests.torture.states import Answer, answer_of
 
 QUERIES = ("why say no to social media", "ブログ")
-DERIVED, DATABASE, REST = ("tokens", "words", "vectors"), ("index.sqlite",), ("index.seal", "writer.lock")
+DERIVED = ("tokens", "words", "vectors")
 
 Answers = tuple[Answer, ...]
 
@@ -61,36 +64,32 @@ def prepare(folder: Path, sources: Path) -> dict[str, Whole]:
     return {"as its writer left it": Whole.of(whole), "after a killed writer": Whole.of(torn)}
 
 
-def damage_all(wholes: dict[str, Whole], folder: Path, *, flips: int, seed: int) -> list[Outcome]:
+def damage_all(wholes: dict[str, Whole], folder: Path, *, flips: int, seed: int, jobs: int = 1) -> Iterator[Outcome]:
     """Every file damaged in every way, and some bits turned over in each; an outcome for each kind of file."""
-    outcomes = []
-    for state, whole in wholes.items():
-        for what, names, judge in (
-            ("derived file", DERIVED, _fault_of_derived),
-            ("SQLite file", DATABASE, _fault_of_database),
-            ("seal, lock or log", (*REST, "index.sqlite-wal"), _fault_of_rest),
-        ):
-            files = [path for path in sorted(whole.folder.iterdir()) if path.name.startswith(names)]
-            files = [path for path in files if what != "SQLite file" or path.name == "index.sqlite"]
-            outcomes.append(_damage_files(f"{what}, {state}", whole, files, folder, judge, flips=flips, seed=seed))
-    return outcomes
+    damage = partial(_damage_files, folder=folder, flips=flips, seed=seed)
+    kinds = [(f"{kind}, {state}", whole) for kind in _REQUIRED for state, whole in wholes.items()]
+    if jobs == 1:
+        yield from starmap(damage, kinds)
+        return
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(damage, *zip(*kinds, strict=True))
 
 
 _REQUIRED = {
-    "derived": "noticed, made again, same answers",
-    "SQLite": "an error that names the damage, or the same answers; whole documents can be saved",
-    "seal,": "the same answers, or an error that names the damage",
+    "derived file": "noticed, made again, same answers",
+    "SQLite file": "an error that names the damage, or the same answers; whole documents can be saved",
+    "seal, lock or log": "the same answers, or an error that names the damage",
 }
 
 
-def _damage_files(
-    what: str, whole: Whole, files: list[Path], folder: Path, judge: Judge, *, flips: int, seed: int
-) -> Outcome:
+def _damage_files(what: str, whole: Whole, *, folder: Path, flips: int, seed: int) -> Outcome:
     draw = random.Random(seed)  # noqa: S311  a test
     wrong, tried, results = [], 0, Counter[str]()
-    for path in files:
+    kind_of_file = what.rpartition(", ")[0]
+    judge = _JUDGES[kind_of_file]
+    place = folder / f"damaged {what}"
+    for path in (path for path in sorted(whole.folder.iterdir()) if _kind(path) == kind_of_file):
         for kind, change in _changes(path, draw, folder / "other" / path.name, flips):
-            place = folder / "damaged"
             shutil.copytree(whole.folder, place)
             change(place / path.name)
             try:
@@ -103,10 +102,15 @@ def _damage_files(
             tried += 1
             shutil.rmtree(place)
     happened = ", ".join(f"{n} {result}" for result, n in results.most_common())
-    return Outcome(what, tried, _REQUIRED[what.split(maxsplit=1)[0]], happened, seed, tuple(wrong))
+    return Outcome(what, tried, _REQUIRED[kind_of_file], happened, seed, tuple(wrong))
 
 
-Judge = Callable[[Whole, Path], str]
+def _kind(path: Path) -> str:
+    if path.name == "index.sqlite":
+        return "SQLite file"
+    return "derived file" if path.name.startswith(DERIVED) else "seal, lock or log"
+
+
 Change = Callable[[Path], object]
 
 
@@ -173,7 +177,7 @@ def _fault_of_salvage(whole: Whole, place: Path) -> str:
     """What is saved of a damaged index must be documents it held."""
     out = place / "saved"
     try:
-        report = smsearch.salvage_index(place, out)
+        report = smsearch.salvage_index(place, out, encoder=_encoder())
     except SmsearchError as error:
         return _fault_of_message(str(error)) or "refused, nothing to save"
     with _open(out) as saved:
@@ -181,6 +185,13 @@ def _fault_of_salvage(whole: Whole, place: Path) -> str:
         if saved.verify() or report.saved != len(found) or found.items() - whole.texts.items():
             return "wrong: what was saved is not what was there"
     return "refused, all saved" if found == whole.texts else "refused, some saved"
+
+
+_JUDGES: dict[str, Callable[[Whole, Path], str]] = {
+    "derived file": _fault_of_derived,
+    "SQLite file": _fault_of_database,
+    "seal, lock or log": _fault_of_rest,
+}
 
 
 def _fault_of_message(message: str) -> str | None:

@@ -28,6 +28,7 @@ _REQUIRED: Final = "no crash, no hang over 5 s, no more than 1 GB"
 _WORKER: Final = "tests.torture.fuzz_worker"
 _GUIDED: Final = "tests.torture.fuzz_coverage"
 _ROOT: Final = Path(__file__).parents[2]
+_THREADS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")  # another target has the other core
 _MOST_RESTARTS: Final = 25
 _MOST_TO_START: Final = 120.0
 _POLLED: Final = 0.2
@@ -146,7 +147,11 @@ def _run(module: str, arguments: Sequence[str], folder: Path, board: Board) -> s
     errors = folder / "stderr"
     with errors.open("wb") as stream:
         process = subprocess.Popen(
-            [sys.executable, "-m", module, *arguments, str(folder)], cwd=_ROOT, stdout=stream, stderr=stream
+            [sys.executable, "-m", module, *arguments, str(folder)],
+            cwd=_ROOT,
+            stdout=stream,
+            stderr=stream,
+            env=os.environ | dict.fromkeys(_THREADS, "1"),
         )
         stuck = _wait(process, board)
     if process.returncode > 0 or (process.returncode and board.read()[0] == UNTOUCHED):

@@ -44,7 +44,7 @@ def killed(folder: Path) -> Iterator[Outcome]:
 
 def damaged(folder: Path) -> Iterator[Outcome]:
     """Files damaged in every way, 200 bits turned over in each."""
-    yield from damage.damage_all(damage.prepare(folder, SEEDS), folder, flips=200, seed=SEED)
+    yield from damage.damage_all(damage.prepare(folder, SEEDS), folder, flips=200, seed=SEED, jobs=2)
 
 
 def out_of_room(folder: Path) -> Iterator[Outcome]:
