@@ -21,7 +21,7 @@ lowest:  ## the suite with the lowest versions that pyproject.toml allows, in an
 
 audit:  ## known faults of what is installed; asks a public database
 	$(PYTHON) -m pip install pip-audit
-	$(PYTHON) -m pip_audit -r constraints.txt --disable-pip --no-deps
+	$(PYTHON) -m pip_audit -r constraints.txt --disable-pip --no-deps --strict
 
 lint:
 	ruff check

@@ -19,7 +19,8 @@ import shutil
 import statistics
 import tempfile
 import time
-from itertools import islice
+from array import array
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any
 
@@ -45,16 +46,21 @@ def write_part(passages: Path, n: int, out: Path) -> int:
 
 
 def queries_of(corpus: Path, n: int) -> dict[str, str]:
-    """Sentences of 4 to 12 words, drawn from passages all over the corpus, each with its language."""
+    """Sentences of 4 to 12 words, drawn from passages all over the corpus, each with its language.
+
+    One line is in memory at a time: what is read here would count as memory of the searches.
+    """
     draw = random.Random(29)  # noqa: S311  a sample, not a secret
-    lines = corpus.read_bytes().splitlines()
     found: dict[str, str] = {}
-    while len(found) < n:
-        row = json.loads(draw.choice(lines))
-        sentences = row["text"].replace("? ", ". ").split(". ")
-        one = draw.choice(sentences).strip()
-        if 4 <= one.count(" ") + 1 <= 12:
-            found[one] = row["id"].partition("-")[0]
+    with corpus.open("rb") as file:
+        begins = array("q", accumulate(map(len, file), initial=0))[:-1]
+        while len(found) < n:
+            file.seek(draw.choice(begins))
+            row = json.loads(file.readline())
+            sentences = row["text"].replace("? ", ". ").split(". ")
+            one = draw.choice(sentences).strip()
+            if 4 <= one.count(" ") + 1 <= 12:
+                found[one] = row["id"].partition("-")[0]
     return found
 
 

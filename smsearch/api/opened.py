@@ -20,7 +20,7 @@ from smsearch.records import UNKNOWN_LANG, BuildReport, Document, Filters, Mode,
 from smsearch.text.language import normalise_lang
 
 if TYPE_CHECKING:
-    from smsearch.index.store import StoredPassage
+    from smsearch.index.stored import StoredPassage
     from smsearch.index.writer import IndexWriter
     from smsearch.indexing.updating import Progress
     from smsearch.search.searcher import Rerank, Searcher

@@ -94,10 +94,10 @@ class TokenTable:
         halves = np.empty((len(ids), 2, packed.shape[1]), np.float32)
         halves[:, 0] = packed & _LOW
         halves[:, 1] = packed >> BITS
-        halves -= ZERO
-        groups = halves.reshape(len(ids), scales.shape[1], self.dim // scales.shape[1])
-        groups *= scales[:, :, None]
-        return groups.reshape(len(ids), self.dim)
+        rows = halves.reshape(len(ids), self.dim)
+        rows -= ZERO
+        rows *= np.repeat(scales, self.dim // scales.shape[1], axis=1)  # faster than stretches with a factor each
+        return rows
 
     def sums(self, ids: NDArray[np.int32], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
         """Sums of the rows of each text; `(len(lengths), dim)` float32, not normalised.

@@ -25,11 +25,11 @@ from smsearch.files import reached, write_atomically
 from smsearch.index.checksums import intact_sql, require_intact
 from smsearch.index.database import Connection
 from smsearch.index.derived_record import PATTERNS, SUFFIXES, DerivedFile, DerivedRecord, read_derived_record
+from smsearch.index.faiss_vectors import FLAT_LIMIT, ClusteredIndex, FaissIndex, cluster_count, open_vectors
 from smsearch.index.postings import Postings, PostingsBuilder
 from smsearch.index.store import Store
 from smsearch.index.tokens import PackedTokens
 from smsearch.index.tuning import Tuned, tune
-from smsearch.index.vectors import FLAT_LIMIT, ClusteredIndex, FaissIndex, cluster_count, open_vectors
 
 _BLOCK: Final = 16_384
 _BYTES: Final = 2  # of a number of a stored vector
@@ -78,12 +78,13 @@ def open_derived(folder: Path, store: Store, dim: int) -> Derived | None:
         words = Postings.from_buffer(_mapped(path["words"]))
         vectors = open_vectors(
             path["vectors"],
+            dim,
             n_probes=record.tuned.n_probes if record.tuned else None,
             fetch=_fetcher(store.connection, passage_ids, dim),
         )
     except (RuntimeError, OSError, ValueError):  # swept by a writer just now, or not laid out as ours are
         return None
-    if not len(vectors) == len(words) == record.rows or vectors.dim != dim:
+    if not len(vectors) == len(words) == record.rows:
         return None
     return Derived(passage_ids, vectors, tokens, words, record.tuned, record.langs)
 

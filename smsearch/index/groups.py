@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 from smsearch.index.keys import RepeatKeys
 from smsearch.index.postings import pack_words
-from smsearch.index.store import EncodedPassage, Store
+from smsearch.index.store import Store
+from smsearch.index.stored import EncodedPassage
 from smsearch.index.words import passage_keys, passage_words
 from smsearch.text.repeats import is_repeat
 

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 
 from smsearch.index.database import open_database, require_index, transaction, translated_errors
 from smsearch.index.derived import Derived, derived_generation, later_passages, make_derived, open_derived
+from smsearch.index.faiss_vectors import ClusteredIndex
 from smsearch.index.lexical import LexicalIndex
 from smsearch.index.recorded_encoder import read_record
 from smsearch.index.seal import require_seal
 from smsearch.index.store import Store
 from smsearch.index.tokens import PackedTokens, TokenLists
 from smsearch.index.tuning import Tuned
-from smsearch.index.vectors import ClusteredIndex, ExactIndex, LayeredIndex, VectorIndex
+from smsearch.index.vectors import ExactIndex, LayeredIndex, VectorIndex
 from smsearch.records import Filters
 
 _logger = logging.getLogger(__name__)

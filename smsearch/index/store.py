@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -25,60 +24,19 @@ from smsearch.index.statements import (
     STATED,
     WRITE_DOCUMENT,
 )
-from smsearch.records import Document, Fields, Filters, MetadataValue, Passage, Section, Source, Span
+from smsearch.index.stored import (
+    EncodedPassage,
+    StoredDocument,
+    StoredPassage,
+    as_document,
+    as_passage,
+    recorded_fields,
+    recorded_source,
+    to_json,
+)
+from smsearch.records import Document, Filters, Passage, Source, Span
 
 _VARIABLES = 500  # SQLite before 3.32 binds at most 999
-
-
-@dataclass(frozen=True, slots=True)
-class StoredDocument:
-    """A document as the index knows it.
-
-    Attributes:
-        key: Its number in this index.
-        fingerprint: Digest of its content and of how it was cut and encoded.
-        source_id: The recorded source, or None for documents that were handed in.
-    """
-
-    key: int
-    fingerprint: str
-    source_id: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class StoredPassage:
-    """A passage of a stored document, with what a hit shows of the document."""
-
-    passage_id: int
-    passage: Passage
-    doc_id: str
-    title: str
-    source: str
-    author: str | None
-    date: str | None
-    metadata: Mapping[str, MetadataValue]
-    duplicates: int
-
-
-@dataclass(frozen=True, slots=True)
-class EncodedPassage:
-    """A passage ready to be stored.
-
-    Attributes:
-        passage: The passage.
-        fingerprint: Digest of what the encoder saw.
-        vector: float16 bytes, little endian.
-        tokens: Distinct token ids, as `pack_tokens` gives them.
-        words: Folded words, as `pack_words` gives them.
-        keys: Under which repeats of it meet; the first is that of the exact text.
-    """
-
-    passage: Passage
-    fingerprint: bytes
-    vector: bytes
-    tokens: bytes
-    words: bytes
-    keys: tuple[int, ...]
 
 
 class Store:
@@ -111,7 +69,7 @@ class Store:
     def set_meta(self, key: str, value: Any) -> None:  # noqa: ANN401  any JSON value
         """Store a JSON value under a key."""
         self.connection.execute(
-            f"INSERT OR REPLACE INTO meta VALUES (?1, ?2, {checksum_of(('?1', '?2'))})", (key, _to_json(value))
+            f"INSERT OR REPLACE INTO meta VALUES (?1, ?2, {checksum_of(('?1', '?2'))})", (key, to_json(value))
         )
 
     # -- sources ------------------------------------------------------------------------------
@@ -122,7 +80,7 @@ class Store:
             "INSERT INTO sources (path, name, format, fields, checksum) VALUES (?1, ?2, ?3, ?4, "
             f"{checksum_of(('?1', '?2', '?3', '?4'))}) ON CONFLICT (path) DO UPDATE SET name = excluded.name, "
             "format = excluded.format, fields = excluded.fields, checksum = excluded.checksum",
-            (source.path, source.name, source.format, _to_json(_recorded_fields(source))),
+            (source.path, source.name, source.format, to_json(recorded_fields(source))),
         )
         row = self.connection.execute("SELECT source_id FROM sources WHERE path = ?", (source.path,)).fetchone()
         self.connection.execute(
@@ -142,7 +100,7 @@ class Store:
         query = f"SELECT {intact_sql('sources')}, path, name, format, fields FROM sources WHERE source_id = ?"
         is_intact, path, name, kind, fields = self.connection.execute(query, (source_id,)).fetchone()
         require_intact(is_intact, f"what the index says of its source {name!r}")
-        return _recorded_source(path, name, kind, json.loads(fields))
+        return recorded_source(path, name, kind, json.loads(fields))
 
     def forget_empty_sources(self) -> None:
         """Drop the sources that no document comes from any more and that are no longer there."""
@@ -172,18 +130,18 @@ class Store:
         """A document with its full text, or None."""
         query = f"SELECT {DOCUMENT_INTACT}, {DOCUMENT} FROM documents WHERE doc_id = ?"
         row = self.connection.execute(query, (doc_id,)).fetchone()
-        return _as_document(row) if row else None
+        return as_document(row) if row else None
 
     def iter_documents(self) -> Iterator[tuple[Document, int | None]]:
         """Every document as it came in, with the number of its source, in that order."""
         query = f"SELECT {STATED} FROM documents ORDER BY document_key"
         for source_id, *row in self.connection.execute(query):
-            yield _as_document(row), source_id
+            yield as_document(row), source_id
 
     def document_as_stated(self, key: int) -> tuple[Document, int | None] | None:
         """A document as it came in, with the number of its source."""
         row = self.connection.execute(f"SELECT {STATED} FROM documents WHERE document_key = ?", (key,)).fetchone()
-        return (_as_document(row[1:]), row[0]) if row else None
+        return (as_document(row[1:]), row[0]) if row else None
 
     def left_out(self, doc_id: str) -> list[Span]:
         """The stretches of a document that no passage holds."""
@@ -221,9 +179,9 @@ class Store:
             document.date,
             lang or document.lang,
             document.lang,
-            _to_json(dict(document.metadata)),
-            _to_json([(s.start, s.end, s.kind, s.author, s.date) for s in document.sections]),
-            _to_json([(s.start, s.end, s.reason) for s in left_out]),
+            to_json(dict(document.metadata)),
+            to_json([(s.start, s.end, s.kind, s.author, s.date) for s in document.sections]),
+            to_json([(s.start, s.end, s.reason) for s in left_out]),
             document.text,
             fingerprint,
         )
@@ -319,17 +277,17 @@ class Store:
                 key = row[1]
                 if key not in documents:
                     documents[key] = self._document_of(key)
-                found[row[0]] = _as_passage(row, documents[key])
+                found[row[0]] = as_passage(row, documents[key])
         return found
 
     def iter_passages(self) -> Iterator[StoredPassage]:
         """Every passage, by document in the order they came in, then by place."""
         query = f"SELECT document_key, {DOCUMENT_INTACT}, {DOCUMENT} FROM documents ORDER BY document_key"
         for key, *row in self.connection.execute(query):
-            document = _as_document(row)
+            document = as_document(row)
             rows = self.connection.execute(f"{PASSAGE} WHERE p.document_key = ? ORDER BY p.start", (key,))
             for of_passage in rows.fetchall():
-                yield _as_passage(of_passage, document)
+                yield as_passage(of_passage, document)
 
     def passage_ids(self, doc_id: str) -> list[int]:
         """Numbers of a document's passages, in order of their place."""
@@ -344,7 +302,7 @@ class Store:
         row = self.connection.execute(query, (key,)).fetchone()
         if row is None:
             raise IndexDamagedError(f"the document of number {key} is gone; {REPAIR}")
-        return _as_document(row)
+        return as_document(row)
 
     # -- filters ------------------------------------------------------------------------------
 
@@ -401,46 +359,6 @@ class Store:
         return int(self.connection.execute(query).fetchone()[0])
 
 
-def _as_document(row: Sequence[Any]) -> Document:
-    is_intact, doc_id, text, title, source, author, date, lang, metadata, packed = row
-    require_intact(is_intact, f"the document {doc_id!r}")
-    sections = tuple(Section(*section) for section in json.loads(packed))
-    return Document(doc_id, text, title, source, author, date, lang, json.loads(metadata), sections)
-
-
-def _as_passage(row: tuple[Any, ...], document: Document) -> StoredPassage:
-    passage_id, _, is_intact, start, end, kind, author, date, lang, heading, packed, duplicates = row
-    require_intact(is_intact, f"passage {passage_id}, of the document {document.doc_id!r},")
-    bounds = memoryview(packed).cast("i").tolist()
-    sentences = tuple(zip(bounds[::2], bounds[1::2], strict=True))
-    passage = Passage(start, end, document.text[start:end], kind, author, date, lang, heading, sentences)
-    return StoredPassage(
-        passage_id,
-        passage,
-        document.doc_id,
-        document.title,
-        document.source,
-        document.author,
-        document.date,
-        document.metadata,
-        duplicates,
-    )
-
-
-def _to_json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
 def _blocks(ids: Sequence[int]) -> Iterator[list[int]]:
     for i in range(0, len(ids), _VARIABLES):
         yield [int(found) for found in ids[i : i + _VARIABLES]]
-
-
-def _recorded_fields(source: Source) -> dict[str, Any]:
-    """What is stored as the fields of a source; whether links are followed stands there where they are."""
-    return asdict(source.fields) | ({"follow_links": True} if source.follow_links else {})
-
-
-def _recorded_source(path: str, name: str, kind: str | None, stored: dict[str, Any]) -> Source:
-    follow_links = bool(stored.pop("follow_links", False))
-    return Source(path, name, kind, Fields(**stored), follow_links)

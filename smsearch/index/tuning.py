@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from smsearch.index.vectors import ClusteredIndex
+from smsearch.index.faiss_vectors import ClusteredIndex
 
 _QUERIES: Final = 64
 _K: Final = 10

@@ -31,12 +31,13 @@ from smsearch.index.derived import (
     sweep_derived,
     write_derived,
 )
+from smsearch.index.faiss_vectors import ClusteredIndex
 from smsearch.index.groups import Groups
 from smsearch.index.recorded_encoder import EncoderRecord, read_record
 from smsearch.index.seal import break_seal, require_seal, set_seal
-from smsearch.index.store import EncodedPassage, Store
+from smsearch.index.store import Store
+from smsearch.index.stored import EncodedPassage
 from smsearch.index.tuning import Tuned, tune
-from smsearch.index.vectors import ClusteredIndex
 from smsearch.records import Document, Passage, Span
 from smsearch.text.repeats import KEYS_VERSION
 from smsearch.text.words import folding_version

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from smsearch.encoders.protocol import Encoder, TokenEncoder
 from smsearch.errors import EncoderError
 from smsearch.index.postings import pack_words
-from smsearch.index.store import EncodedPassage
+from smsearch.index.stored import EncodedPassage
 from smsearch.index.tokens import TokenLists, pack_tokens
 from smsearch.index.words import passage_keys, passage_words
 from smsearch.records import UNKNOWN_LANG, Document, Passage, Span

@@ -24,7 +24,7 @@ from typing import IO, Any, Final, Self, TypeVar
 from smsearch.encoders import load_encoder
 from smsearch.encoders.protocol import Encoder
 from smsearch.errors import EncoderError, InputError, WorkerError
-from smsearch.index.store import EncodedPassage
+from smsearch.index.stored import EncodedPassage
 from smsearch.indexing.preparing import Batch, CutOptions, Prepared, Preparer
 from smsearch.records import Document, Passage, Section, Span
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smsearch.encoders.protocol import Encoder, TokenEncoder
-from smsearch.index.store import StoredPassage
+from smsearch.index.stored import StoredPassage
 from smsearch.index.tokens import TokenLists
 from smsearch.search.late import QueryTokens, best_matches, late_scores
 from smsearch.text.words import fold_words, query_words

@@ -12,7 +12,7 @@ from smsearch.encoders.protocol import Encoder
 from smsearch.errors import IndexDamagedError, NotFoundError
 from smsearch.index.derived import stored_vectors
 from smsearch.index.reader import IndexReader
-from smsearch.index.store import StoredPassage
+from smsearch.index.stored import StoredPassage
 from smsearch.records import Hit
 from smsearch.search.candidates import Candidates, Scores, first_depth, gather_candidates
 from smsearch.search.fusion import fuse

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from smsearch.records import Document, Fields
 
+_UNHEARD = logging.NullHandler()  # one for all files: every further one would slow down every message
 _LARGEST_PAGE = 1_000_000  # bytes that draw it; pypdf takes seconds for them
 _MOST_NAMED = 10
 _LARGEST_FILE = 256_000_000  # pypdf looks through all of a broken one in memory
@@ -77,7 +78,7 @@ def _open(file: BinaryIO) -> PdfReader:
         raise MissingExtraError(
             "reading PDF files needs pypdf, which is not installed; run: pip install 'smsearch[pdf]'"
         ) from None
-    logging.getLogger("pypdf").addHandler(logging.NullHandler())
+    logging.getLogger("pypdf").addHandler(_UNHEARD)
     try:
         reader = PdfReader(file)
         locked = reader.is_encrypted and not reader.decrypt("")

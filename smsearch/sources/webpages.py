@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from smsearch.records import Document, Fields
 
+_UNHEARD = logging.NullHandler()  # one for all pages: every further one would slow down every message
 _CHARSET = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?\s*([\w-]+)", re.IGNORECASE)
 _HEAD_BYTES = 4096
 _LARGEST_ARTICLE = 6_000_000
@@ -76,7 +77,7 @@ def _extract(html: str) -> dict[str, Any]:
         return {}
     import trafilatura
 
-    logging.getLogger("trafilatura").addHandler(logging.NullHandler())
+    logging.getLogger("trafilatura").addHandler(_UNHEARD)
     dates = {"original_date": True, "extensive_search": False}
     try:
         found = trafilatura.bare_extraction(html, with_metadata=True, date_extraction_params=dates)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import logging
 import random
+import warnings
 
 import pytest
 
@@ -76,3 +78,18 @@ def test_damaged_bytes_give_documents_or_a_reason_and_no_other_error(name: str) 
             assert str(error)  # noqa: PT017  either outcome is right, silence is not
         else:
             assert all(isinstance(one, Document | Unread) for one in found)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_further_files_leave_no_handlers_and_filters_behind(name: str) -> None:
+    read(name, EXAMPLES[name])
+    before = left_in_the_process()
+    for _ in range(3):
+        read(name, EXAMPLES[name])
+    assert left_in_the_process() == before
+
+
+def left_in_the_process() -> tuple[int, int]:
+    """Handlers of all loggers, and filters of warnings: many of either make every message slow."""
+    loggers = [each for each in logging.root.manager.loggerDict.values() if isinstance(each, logging.Logger)]
+    return sum(len(logger.handlers) for logger in loggers), len(warnings.filters)

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from smsearch.index.vectors import ClusteredIndex, ExactIndex, FaissIndex, LayeredIndex, VectorIndex
+from smsearch.index.faiss_vectors import ClusteredIndex, FaissIndex
+from smsearch.index.vectors import ExactIndex, LayeredIndex, VectorIndex
 
 Vectors = NDArray[np.float32]
 DIM = 4
@@ -23,13 +24,14 @@ def flat(vectors: Vectors) -> VectorIndex:
 
 
 def clustered(vectors: Vectors) -> VectorIndex:
-    """Of which every cluster is visited."""
+    """Of which every cluster is visited; it is given vectors at most of length 1."""
+    short = vectors / max(1.0, float(np.linalg.norm(vectors, axis=1).max(initial=0.0)))
     draw = np.random.default_rng(5)
-    sample = np.concatenate([vectors, 2 * draw.standard_normal((40, vectors.shape[1])).astype(np.float32)])
+    sample = np.concatenate([short, draw.standard_normal((40, vectors.shape[1])).astype(np.float32) / 8])
     index = ClusteredIndex.train(sample, len(vectors), fetch=lambda rows: vectors[rows])
     index.n_probes = index.n_clusters
     if len(vectors):
-        index.add(vectors)
+        index.add(short)
     return index
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from smsearch.index.postings import pack_words
 from smsearch.index.reader import IndexReader
 from smsearch.index.recorded_encoder import record_of
-from smsearch.index.store import EncodedPassage
+from smsearch.index.stored import EncodedPassage
 from smsearch.index.tokens import TokenLists, pack_tokens
 from smsearch.index.words import passage_keys, passage_words
 from smsearch.index.writer import IndexWriter, open_writer

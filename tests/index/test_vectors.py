@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from smsearch.index.faiss_vectors import ClusteredIndex, FaissIndex, cluster_count, open_vectors
 from smsearch.index.tuning import tune
-from smsearch.index.vectors import ClusteredIndex, FaissIndex, cluster_count, open_vectors
 
 Vectors = NDArray[np.float32]
 
@@ -42,8 +42,8 @@ def test_reopened_index_gives_the_same_numbers(
     path = tmp_path / "vectors.faiss"
     path.write_bytes(index.serialized())
     for system in ("posix", "nt"):
-        monkeypatch.setattr("smsearch.index.vectors.os.name", system)
-        opened = open_vectors(path, n_probes=n_probes, fetch=lambda rows: vectors[rows])
+        monkeypatch.setattr("smsearch.index.faiss_vectors.os.name", system)
+        opened = open_vectors(path, 32, n_probes=n_probes, fetch=lambda rows: vectors[rows])
         assert (type(opened), opened.dim, len(opened)) == (kind, 32, 500)
         for before, after in zip(index.search(vectors[:3], 7), opened.search(vectors[:3], 7), strict=True):
             assert before.tolist() == after.tolist()
@@ -56,7 +56,7 @@ def test_file_that_is_no_index_is_refused(tmp_path: Path, content: bytes) -> Non
     path = tmp_path / "vectors.faiss"
     path.write_bytes(content)
     with pytest.raises(RuntimeError):
-        open_vectors(path, n_probes=None, fetch=lambda rows: np.empty((len(rows), 4), np.float32))
+        open_vectors(path, 4, n_probes=None, fetch=lambda rows: np.empty((len(rows), 4), np.float32))
 
 
 def test_float16_vectors_lose_nothing_in_float16() -> None:
@@ -77,6 +77,43 @@ def test_scores_of_clusters_are_those_of_the_stored_vectors() -> None:
     scores, rows = index.search(vectors[:20] + vectors[20:40], 10)
     exact = np.einsum("qd,qkd->qk", vectors[:20] + vectors[20:40], vectors[rows])
     np.testing.assert_allclose(scores, exact, atol=1e-6)
+
+
+def test_passages_without_tokens_are_not_taken_for_near_ones() -> None:
+    near, query = unit_vectors(60, 32), unit_vectors(1, 32, seed=9)
+    vectors = np.concatenate([np.zeros((200, 32), np.float32), near])
+    scores, rows = clustered(vectors).search(query, 10, exact=True)
+    best = np.argsort(-(near @ query[0]))[:10]
+    assert rows[0].tolist() == (best + 200).tolist()
+    np.testing.assert_allclose(scores[0], near[best] @ query[0], atol=1e-6)
+
+
+def test_a_query_of_any_length_finds_the_same_passages() -> None:
+    vectors, query = unit_vectors(500, 32), unit_vectors(1, 32, seed=9)
+    index = clustered(vectors)
+    scores, rows = index.search(query, 10, exact=True)
+    for factor in (0.01, 30.0):
+        long_scores, long_rows = index.search(factor * query, 10, exact=True)
+        assert long_rows.tolist() == rows.tolist()
+        np.testing.assert_allclose(long_scores, factor * scores, rtol=1e-5)
+
+
+def test_more_queries_than_are_kept_in_memory_at_once_are_scored_alike() -> None:
+    vectors, queries = unit_vectors(900, 32), unit_vectors(600, 32, seed=9)
+    index = clustered(vectors)
+    index.n_probes = index.n_clusters
+    scores, rows = index.search(queries, 10)
+    np.testing.assert_allclose(scores, np.einsum("qd,qkd->qk", queries, vectors[rows]), atol=1e-6)
+    assert rows.tolist() == np.argsort(-(queries @ vectors.T), axis=1)[:, :10].tolist()
+
+
+@pytest.mark.parametrize("n_probes", [None, 3])
+def test_a_file_of_other_vectors_is_refused(tmp_path: Path, n_probes: int | None) -> None:
+    vectors = unit_vectors(50, 24)
+    index = clustered(vectors) if n_probes else FaissIndex.empty(24)
+    (tmp_path / "vectors.faiss").write_bytes(index.serialized())
+    with pytest.raises(ValueError, match="does not hold vectors of 40"):
+        open_vectors(tmp_path / "vectors.faiss", 40, n_probes=n_probes, fetch=lambda rows: vectors[rows])
 
 
 def test_fewer_than_k_in_the_clusters_visited_visits_all() -> None:

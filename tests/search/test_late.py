@@ -6,7 +6,7 @@ import pytest
 import smsearch
 from smsearch.encoders import TokenEncoder
 from smsearch.index.tokens import TokenLists
-from smsearch.search.late import QueryTokens, best_matches, late_scores
+from smsearch.search.late import QueryTokens, best_matches, inner_products, late_scores
 from tests.fakes import KeywordEncoder
 
 BUILTIN = smsearch.load_encoder()
@@ -48,6 +48,15 @@ def test_scores_of_a_stored_index_equal_a_naive_loop(seeds_index: smsearch.Index
     for hit in seeds_index.search(query, 10):
         tokens = [hit.text]
         assert hit.late == pytest.approx(naive(query, tokens, BUILTIN)[0], abs=0.02)  # sentences are cut singly
+
+
+@pytest.mark.parametrize(
+    ("n_few", "n_many", "dim"), [(0, 5, 8), (1, 0, 8), (1, 1024, 384), (17, 1000, 384), (90, 3, 500_000)]
+)
+def test_products_in_pieces_are_those_of_the_whole(n_few: int, n_many: int, dim: int) -> None:
+    draw = np.random.default_rng(4)
+    few, many = (draw.integers(-3, 4, (n, dim)).astype(np.float32) for n in (n_few, n_many))
+    assert inner_products(few, many).tolist() == (few @ many.T).tolist()  # whole numbers: no rounding in any order
 
 
 def test_half_of_the_query_found_scores_one_half() -> None:
