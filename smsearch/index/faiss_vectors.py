@@ -24,9 +24,7 @@ _MOST_CLUSTERS = 1 << 13  # making more takes longer than it saves
 _FIRST_PROBES = 32
 _FILTER_EXPONENT = 0.5
 _OVERSAMPLED = 26  # beyond k: 8 bits may put a neighbour that far down
-_SCALE, _MIDDLE = 127.0, 128.5  # a number in [-1, 1] as a byte; what is cut off rounds
-_LEAST_LENGTH = 1e-9
-_LANES = 16  # bytes that faiss compares at once; other lengths go the slow way
+_LARGEST = 127.0  # that a number becomes in 8 bits
 _TOGETHER = 256  # queries whose candidates are in memory at once
 
 
@@ -97,10 +95,9 @@ class FaissIndex:
 class ClusteredIndex:
     """Vectors of 8 bits a number in clusters, of which a search visits the nearest (FAISS's IVF,SQ8).
 
-    Query and vectors are compared byte by byte, by distance; a further number makes all vectors equally long, so that
-    the nearest are those of the greatest inner product (Neyshabur & Srebro, ICML 2015). What is found is compared
-    again with the stored vectors, so that scores are exact; only a passage in a cluster that was not visited can be
-    missed.
+    Query and vectors are compared as whole numbers, which takes half the time of others. What a search finds is
+    compared again with the stored vectors, so that scores are exact; only a passage in a cluster that was not
+    visited can be missed.
     """
 
     def __init__(self, index: Any, dim: int, *, n_probes: int, fetch: Fetch) -> None:  # noqa: ANN401  faiss has no types
@@ -115,8 +112,10 @@ class ClusteredIndex:
         Raises:
             ValueError: If the index holds other vectors.
         """
-        if (index.d, index.metric_type) != (_width(dim), _faiss().METRIC_L2):
-            raise ValueError(f"an index of {index.d} bytes a vector does not hold vectors of {dim} numbers")
+        faiss = _faiss()
+        kind = index.sq.qtype if isinstance(index, faiss.IndexIVFScalarQuantizer) else None
+        if (index.d, kind) != (dim, faiss.ScalarQuantizer.QT_8bit_direct_signed):
+            raise ValueError(f"an index of {index.d} numbers a vector does not hold vectors of {dim} in 8 bits")
         self._index = index
         self.dim = dim
         self.fetch = fetch
@@ -127,20 +126,20 @@ class ClusteredIndex:
         """An index without vectors, its clusters made from a sample of them.
 
         Args:
-            sample: `(n, dim)` float32, at most of length 1, as all vectors are.
+            sample: `(n, dim)` float32, of numbers in `[-1, 1]` as in all vectors.
             n_expected: Vectors that will be added.
             fetch: See above.
         """
         faiss = _prepared(len(sample))
         n_clusters = cluster_count(n_expected)
         dim = sample.shape[1]
-        width, kind = _width(dim), faiss.ScalarQuantizer.QT_8bit_direct
-        quantizer = faiss.IndexFlatL2(width)
-        index = faiss.IndexIVFScalarQuantizer(quantizer, width, n_clusters, kind, faiss.METRIC_L2, False)
+        quantizer = faiss.IndexFlatIP(dim)
+        kind = faiss.ScalarQuantizer.QT_8bit_direct_signed
+        index = faiss.IndexIVFScalarQuantizer(quantizer, dim, n_clusters, kind, faiss.METRIC_INNER_PRODUCT, False)
         index.cp.niter = _ROUNDS
         index.cp.max_points_per_centroid = _POINTS_PER_CLUSTER
         index.cp.min_points_per_centroid = 1  # fewer are no reason to warn on standard error
-        index.train(_as_bytes(sample, completed=True))
+        index.train(_whole_numbers(sample))
         return cls(index, dim, n_probes=_FIRST_PROBES, fetch=fetch)
 
     @property
@@ -154,7 +153,7 @@ class ClusteredIndex:
     def add(self, vectors: Vectors) -> None:
         """Append rows; `(n, dim)` float32."""
         _prepared(len(vectors))
-        self._index.add(_as_bytes(vectors, completed=True))
+        self._index.add(_whole_numbers(vectors))
 
     def serialized(self) -> memoryview:
         """The bytes of the index file."""
@@ -232,27 +231,16 @@ class ClusteredIndex:
         self._index.parallel_mode = int(is_one and is_exact)  # threads share the clusters of one query, not the queries
         inside = {} if admitted is None else {"sel": _selector(faiss, admitted)}
         parameters = faiss.SearchParametersIVF(nprobe=n_probes, **inside)
+        largest = np.maximum(np.abs(queries).max(axis=1, keepdims=True), np.finfo(np.float32).tiny)
         rows: Rows
-        _, rows = self._index.search(_as_bytes(queries, completed=False), k, params=parameters)
+        _, rows = self._index.search(_whole_numbers(queries, largest), k, params=parameters)
         return rows
 
 
-def _width(dim: int) -> int:
-    """Bytes of a vector in clusters: one a number, the one that completes it, and what fills the last lanes."""
-    return -(-(dim + 1) // _LANES) * _LANES
-
-
-def _as_bytes(vectors: Vectors, *, completed: bool) -> NDArray[np.float32]:
-    """Whole numbers in [0, 255], `(n, width)`; stored vectors completed to length 1, queries divided by theirs."""
-    n, dim = vectors.shape
-    lengths = np.linalg.norm(vectors, axis=1)
-    wide = np.zeros((n, _width(dim)), np.float32)
-    wide[:, :dim] = vectors if completed else vectors / np.maximum(lengths, _LEAST_LENGTH)[:, None]
-    if completed:
-        wide[:, dim] = np.sqrt(np.maximum(1 - lengths**2, 0))
-    wide *= _SCALE
-    wide += _MIDDLE
-    return np.floor(np.clip(wide, 0, 255, out=wide), out=wide)
+def _whole_numbers(vectors: Vectors, largest: float | Vectors = 1.0) -> Vectors:
+    """Numbers as whole ones in [-127, 127]; 127 for the largest there may be."""
+    scaled = np.multiply(vectors, _LARGEST / largest, dtype=np.float32)
+    return np.rint(np.clip(scaled, -_LARGEST, _LARGEST, out=scaled), out=scaled)
 
 
 def cluster_count(n: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,9 @@ from smsearch.search.late import QueryTokens, late_scores
 from smsearch.search.question import Question
 from smsearch.text.words import query_words
 
-_EXHAUSTIVE = 20_000  # so many passages are all scored by every part
-_DEPTH = 200  # how deep into each ranking to go where there are more
-
+_EXHAUSTIVE = 2_000  # so many passages are all scored by every part
+_DEPTH = 200  # how deep into the dense ranking to go where there are more, and how many are scored by every part
+_LEXICAL_DEPTH = 2  # times as deep into the lexical ranking, which costs less
 _SHALLOW = 32  # where only one ranking is asked
 _MOST_LANGS = 12
 
@@ -58,10 +58,10 @@ def gather_candidates(
     admitted: NDArray[np.bool_],
     depth: int,
 ) -> Candidates:
-    """The candidates of a query, in no particular order.
+    """The candidates of a query; in hybrid mode by row, else in no particular order.
 
     In hybrid mode these are all admitted rows while they are few, else the best of the dense and of
-    the lexical ranking.
+    the lexical ranking, without their late scores.
 
     Args:
         reader: The index, within a snapshot.
@@ -71,7 +71,8 @@ def gather_candidates(
         depth: How deep into each ranking to go.
     """
     n_admitted = int(np.count_nonzero(admitted))
-    words_rows, words_scores, bound = _lexical(reader, question, admitted, depth)
+    lexical_depth = depth * _LEXICAL_DEPTH if question.mode == "hybrid" else depth
+    words_rows, words_scores, bound = _lexical(reader, question, admitted, lexical_depth)
     if question.mode == "lexical":
         return Candidates(words_rows, None, words_scores, bound, None)
     encoder = load_encoder()
@@ -84,12 +85,16 @@ def gather_candidates(
     else:
         nearest = reader.vectors.nearest(vector[0], depth, admitted=admitted, exact=question.exact)
         candidates = np.union1d(nearest, words_rows)
-    late = None
-    if isinstance(encoder, TokenEncoder):
-        tokens = QueryTokens.from_query(question.query, encoder)
-        late = late_scores(tokens, reader.token_lists(candidates), encoder)
     bm25 = _spread(candidates, words_rows, words_scores)
-    return Candidates(candidates, reader.vectors.scores(vector[0], candidates), bm25, bound, late)
+    return Candidates(candidates, reader.vectors.scores(vector[0], candidates), bm25, bound, None)
+
+
+def with_late_scores(candidates: Candidates, reader: IndexReader, encoder: Encoder, query: str) -> Candidates:
+    """The candidates, whose rows ascend, with their late scores; as they are where the encoder has no token vectors."""
+    if not isinstance(encoder, TokenEncoder):
+        return candidates
+    tokens = QueryTokens.from_query(query, encoder)
+    return replace(candidates, late=late_scores(tokens, reader.token_lists(candidates.rows), encoder))
 
 
 def first_depth(n_admitted: int, question: Question) -> int:

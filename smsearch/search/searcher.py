@@ -14,7 +14,7 @@ from smsearch.index.derived import stored_vectors
 from smsearch.index.reader import IndexReader
 from smsearch.index.stored import StoredPassage
 from smsearch.records import Hit
-from smsearch.search.candidates import Candidates, Scores, first_depth, gather_candidates
+from smsearch.search.candidates import Candidates, Scores, first_depth, gather_candidates, with_late_scores
 from smsearch.search.fusion import fuse
 from smsearch.search.highlighting import Highlighter, Stretch
 from smsearch.search.question import Question
@@ -75,9 +75,7 @@ class Searcher:
             depth = first_depth(n_admitted, question)
             n_reranked = max(_RERANKED, question.k)
             while True:
-                candidates = gather_candidates(
-                    self._reader, self._load_encoder, question, admitted=admitted, depth=depth
-                )
+                candidates = self._candidates(question, admitted, depth)
                 ranking = self._ranked(candidates, fuse(candidates))
                 exhausted = len(ranking) < depth or depth >= n_admitted
                 if rerank is not None:
@@ -118,6 +116,16 @@ class Searcher:
                 if len(chosen) >= k or len(ranking) < depth:
                     return self._hits(question, ranking, chosen, about=about)
                 depth *= _DEEPER
+
+    def _candidates(self, question: Question, admitted: NDArray[np.bool_], depth: int) -> Candidates:
+        """What is ranked; of a hybrid search the `depth` candidates best by meaning and words, with late scores."""
+        candidates = gather_candidates(self._reader, self._load_encoder, question, admitted=admitted, depth=depth)
+        if question.mode != "hybrid":
+            return candidates
+        if len(candidates.rows) > depth:
+            best = np.argpartition(-fuse(candidates), depth)[:depth]
+            candidates = candidates.take(np.sort(best))
+        return with_late_scores(candidates, self._reader, self._load_encoder(), question.query)
 
     def _ranked(self, candidates: Candidates, scores: Scores) -> _Ranking:
         order = np.lexsort((self._reader.passage_ids[candidates.rows], -scores))

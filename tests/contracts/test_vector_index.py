@@ -24,7 +24,7 @@ def flat(vectors: Vectors) -> VectorIndex:
 
 
 def clustered(vectors: Vectors) -> VectorIndex:
-    """Of which every cluster is visited; it is given vectors at most of length 1."""
+    """Of which every cluster is visited; it is given numbers in [-1, 1]."""
     short = vectors / max(1.0, float(np.linalg.norm(vectors, axis=1).max(initial=0.0)))
     draw = np.random.default_rng(5)
     sample = np.concatenate([short, draw.standard_normal((40, vectors.shape[1])).astype(np.float32) / 8])
