@@ -33,7 +33,8 @@ _BUSY_SECONDS = 30.0
 _HEADER_BYTES = 100
 _MOST_FILLED = 1 << 40  # bytes; a longer file than that was never written
 _LONGEST_VALUE = 1 << 29  # bytes of a text or a blob; what a file claims beyond that is no index of ours
-_CACHE_KIB = 1 << 17  # filled as pages are used; a small one makes the keys of repeats slow to enter
+_WRITER_CACHE_KIB = 1 << 17  # filled as pages are used; a small one makes the keys of repeats slow to enter
+_READER_CACHE_KIB = 1 << 15  # holds the upper pages of the trees of a million passages; the system keeps the others
 
 _DAMAGE_NAMES = {
     "SQLITE_ERROR",
@@ -337,7 +338,8 @@ def _connect(path: Path, mode: str) -> Connection:
         connection.execute("PRAGMA mmap_size = 0")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = FULL")
-        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        cache = _READER_CACHE_KIB if mode.startswith("ro") else _WRITER_CACHE_KIB
+        connection.execute(f"PRAGMA cache_size = -{cache}")
         connection.execute("PRAGMA temp_store = MEMORY")
         connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
     except BaseException:

@@ -231,9 +231,10 @@ class ClusteredIndex:
         self._index.parallel_mode = int(is_one and is_exact)  # threads share the clusters of one query, not the queries
         inside = {} if admitted is None else {"sel": _selector(faiss, admitted)}
         parameters = faiss.SearchParametersIVF(nprobe=n_probes, **inside)
-        largest = np.maximum(np.abs(queries).max(axis=1, keepdims=True), np.finfo(np.float32).tiny)
+        largest = np.abs(queries).max(axis=1, keepdims=True)
+        whole = _whole_numbers(queries, np.where(largest > 0, largest, np.float32(1)))
         rows: Rows
-        _, rows = self._index.search(_whole_numbers(queries, largest), k, params=parameters)
+        _, rows = self._index.search(whole, k, params=parameters)
         return rows
 
 

@@ -98,6 +98,12 @@ def test_a_query_of_any_length_finds_the_same_passages() -> None:
         np.testing.assert_allclose(long_scores, factor * scores, rtol=1e-5)
 
 
+def test_a_query_without_tokens_finds_passages_that_score_nothing() -> None:
+    scores, rows = clustered(unit_vectors(500, 32)).search(np.zeros((1, 32), np.float32), 10, exact=True)
+    assert scores.tolist() == [[0.0] * 10]
+    assert len(set(rows[0].tolist()) - {-1}) == 10
+
+
 def test_more_queries_than_are_kept_in_memory_at_once_are_scored_alike() -> None:
     vectors, queries = unit_vectors(900, 32), unit_vectors(600, 32, seed=9)
     index = clustered(vectors)

@@ -31,6 +31,21 @@ def shallow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(candidates, "_SHALLOW", 3)
 
 
+def test_beyond_the_limit_the_best_hits_are_those_of_scoring_everything(
+    seeds_index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queries = (QUESTION, "Warum mit der Werbung aufhören?", "ブログ", "hvad er problemet med Facebook")
+    everything = [seeds_index.search(query, 50) for query in queries]
+    monkeypatch.setattr(candidates, "_EXHAUSTIVE", 2)
+    monkeypatch.setattr(candidates, "_DEPTH", 26)  # half of them
+    for query, whole in zip(queries, everything, strict=True):
+        scores = {hit.passage_id: (hit.dense, hit.late) for hit in whole}
+        found = seeds_index.search(query, 3)
+        assert (found[0].passage_id, found[0].score) == (whole[0].passage_id, pytest.approx(whole[0].score))
+        for hit in found:
+            assert (hit.dense, hit.late) == pytest.approx(scores[hit.passage_id])
+
+
 def test_ties_are_ordered_by_passage_id_in_every_mode(make_index: MakeIndex) -> None:
     rivers = ["Aller", "Bode", "Dee", "Elbe", "Fulda", "Glan"]
     index = make_index(*(Document(name, f"cat {name}") for name in rivers), encoder=KeywordEncoder())
