@@ -13,7 +13,7 @@ test:  ## the whole suite
 coverage:  ## by branch; what runs in processes of its own does not count
 	$(PYTHON) -m pytest --cov --cov-branch --cov-report=term:skip-covered
 
-torture:  ## every fault in its long form, under an hour; writes docs/reliability.md
+torture:  ## every fault in its long form, about an hour; writes docs/reliability.md
 	$(PYTHON) -m tests.torture.run
 
 lowest:  ## the suite with the lowest versions that pyproject.toml allows, in an environment of its own

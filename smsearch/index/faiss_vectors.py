@@ -247,7 +247,7 @@ def _whole_numbers(vectors: Vectors, largest: float | Vectors = 1.0) -> Vectors:
 def cluster_count(n: int) -> int:
     """Clusters for `n` vectors: a power of two near four times the square root, from 16 to 8192.
 
-    Of a million vectors 98 of 100 nearest are found in 2.3 ms with 4096 clusters, in 3.1 with 2048, in 4 with 1024.
+    Of a million vectors 98 of 100 nearest are found with 4096 clusters in three quarters of the time that 2048 take.
     """
     return int(min(_MOST_CLUSTERS, 2 ** max(4, 2 + round(np.log2(max(n, 1)) / 2))))
 
