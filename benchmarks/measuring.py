@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 _EVERY = 0.1  # seconds between two looks at the memory
+_SELDOM = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,8 @@ def run(command: Sequence[str], *, cwd: Path | None = None) -> Run:
     """Run a command to its end.
 
     Memory is the largest sum of the proportional set sizes (shared pages counted once) of the process and its
-    descendants, looked at ten times a second; where the system does not say, 0.
+    descendants, looked at ten times a second, or as seldom as it takes for looking to cost a twentieth of a core (of
+    large processes a look takes long); where the system does not say, 0.
 
     Raises:
         SystemExit: If it fails.
@@ -43,8 +45,11 @@ def run(command: Sequence[str], *, cwd: Path | None = None) -> Run:
     done = threading.Event()
 
     def watch() -> None:
-        while not done.wait(_EVERY):
+        pause = _EVERY
+        while not done.wait(pause):
+            looked = time.perf_counter()
             peak[0] = max(peak[0], tree_megabytes(process.pid))
+            pause = max(_EVERY, _SELDOM * (time.perf_counter() - looked))
 
     watcher = threading.Thread(target=watch)
     watcher.start()
