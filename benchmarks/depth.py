@@ -89,7 +89,7 @@ def page(rows: Sequence[Row], n_passages: int, n_questions: int, n: int) -> str:
     lines = [
         "# Depth of a hybrid search",
         "",
-        f"{n_questions} questions of XQuAD in {len(XQUAD_LANGS)} languages; {n_passages:,} passages, of which XQuAD's are "
+        f"{n_questions} questions of XQuAD in {len(XQUAD_LANGS)} languages; {n_passages:,} passages, XQuAD's among them "
         f"in {', '.join(PARAGRAPHS)}.",
         f"Command: `python benchmarks/depth.py --eval PATH --passages FILE --n {n} --write`",
         "",
