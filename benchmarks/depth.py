@@ -89,8 +89,8 @@ def page(rows: Sequence[Row], n_passages: int, n_questions: int, n: int) -> str:
     lines = [
         "# Depth of a hybrid search",
         "",
-        f"{n_questions} questions of XQuAD in {len(XQUAD_LANGS)} languages; {n_passages:,} passages, XQuAD's among them "
-        f"in {', '.join(PARAGRAPHS)}.",
+        f"{n_questions} questions of XQuAD in {len(XQUAD_LANGS)} languages; {n_passages:,} passages, "
+        f"XQuAD's among them in {', '.join(PARAGRAPHS)}.",
         f"Command: `python benchmarks/depth.py --eval PATH --passages FILE --n {n} --write`",
         "",
         "| scored word by word | RR@10 x100 | hits of all-scored found | first hit the same | p50 | p95 |",
