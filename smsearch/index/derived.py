@@ -210,7 +210,11 @@ def _fetcher(connection: Connection, passage_ids: NDArray[np.int64], dim: int) -
 
 
 def _make_tokens(store: Store) -> tuple[NDArray[np.int64], PackedTokens]:
-    """The representatives, and their token lists."""
+    """The representatives, and their token lists.
+
+    Raises:
+        IndexDamagedError: If one is damaged or gone.
+    """
     ids: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
     sizes: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
     packed = bytearray()
@@ -219,6 +223,10 @@ def _make_tokens(store: Store) -> tuple[NDArray[np.int64], PackedTokens]:
         sizes.append(np.array([len(row[2]) // 2 for row in rows], np.int64))
         packed += b"".join(row[2] for row in rows)
     passage_ids = np.concatenate(ids)
+    (n,) = store.connection.execute("SELECT COUNT(*) FROM passages WHERE representative IS NULL").fetchone()
+    require_intact(
+        n == len(passage_ids), f"of {n} passages {abs(n - len(passage_ids))} have lost their vectors: the index"
+    )
     offsets = np.zeros(len(passage_ids) + 1, np.int64)
     np.cumsum(np.concatenate(sizes), out=offsets[1:])
     return passage_ids, PackedTokens(offsets, np.frombuffer(packed, "<u2"))

@@ -36,6 +36,11 @@ from smsearch.index.stored import (
 )
 from smsearch.records import Document, Filters, Passage, Source, Span
 
+_NEEDED = (
+    ("documents", "document_key", "passages"),
+    ("passages", "passage_id", "encodings"),
+    ("encodings", "passage_id", "passages"),
+)
 _VARIABLES = 500  # SQLite before 3.32 binds at most 999
 
 
@@ -46,14 +51,17 @@ class Store:
         self.connection = connection
 
     def require_intact_rows(self) -> None:
-        """Make sure that every row with a checksum is what was written.
+        """Make sure that every row with a checksum is what was written, and that none that others belong to is gone.
 
         Raises:
-            IndexDamagedError: If one is not.
+            IndexDamagedError: If one is not, or is.
         """
         for table in CHECKED:
             query = f"SELECT 1 FROM {table} WHERE NOT {intact_sql(table)} LIMIT 1"
             require_intact(self.connection.execute(query).fetchone() is None, f"a row of {table}")
+        for table, key, others in _NEEDED:
+            query = f"SELECT 1 FROM {others} WHERE {key} NOT IN (SELECT {key} FROM {table}) LIMIT 1"
+            require_intact(self.connection.execute(query).fetchone() is None, f"the table of {table} has lost rows and")
 
     # -- meta ---------------------------------------------------------------------------------
 

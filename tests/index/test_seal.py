@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -70,6 +72,32 @@ def test_without_a_seal_a_changed_row_is_noticed_on_opening(folder: Path) -> Non
     database(folder).write_bytes(data.replace(b"ape bee", b"ape bea"))
     with pytest.raises(IndexDamagedError, match=r"a row of \w+ is damaged"):
         IndexReader(folder)
+
+
+def lose_rows(folder: Path, table: str) -> None:
+    with closing(sqlite3.connect(database(folder))) as connection, connection:
+        connection.execute(f"DELETE FROM {table} WHERE rowid = 1")
+
+
+@pytest.mark.parametrize("table", ["documents", "passages", "encodings"])
+def test_without_a_seal_rows_that_are_gone_are_noticed_on_opening(folder: Path, table: str) -> None:
+    lose_rows(folder, table)
+    break_seal(folder)
+    with pytest.raises(IndexDamagedError, match=f"the table of {table} has lost rows and is damaged"):
+        IndexReader(folder)
+
+
+def test_derived_files_are_not_made_again_without_the_vectors_that_are_gone(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lose_rows(folder, "encodings")
+    monkeypatch.setattr(seal, "_READ_EACH_TIME", 10)
+    set_seal(folder, database(folder))
+    next(folder.glob("tokens-*")).unlink()
+    reader = IndexReader(folder)
+    with pytest.raises(IndexDamagedError, match="of 2 passages 1 have lost their vectors"), reader.snapshot():
+        pass
+    reader.close()
 
 
 def test_large_databases_are_sealed_by_their_size_alone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
