@@ -25,6 +25,8 @@ CHECKED: Final = {
         "representative",
     ),
     "encodings": ("vector", "sentences", "tokens", "words"),
+    "changes": ("passage_id", "added"),
+    "touched": ("document_key",),
 }
 """Columns that the checksum of a row of each table covers."""
 

@@ -19,7 +19,7 @@ from smsearch.index.checksums import CHECKED, FUNCTION, REPAIR, checksum_of, che
 _logger = logging.getLogger(__name__)
 
 FILE_NAME = "index.sqlite"
-FORMAT = 3
+FORMAT = 4
 
 READING_ERRORS = (sqlite3.Error, OverflowError, UnicodeDecodeError)
 """What reading a damaged database may raise."""
@@ -27,7 +27,8 @@ READING_ERRORS = (sqlite3.Error, OverflowError, UnicodeDecodeError)
 Connection = sqlite3.Connection
 Row = tuple[object, ...]
 
-_UPGRADABLE = (2,)
+_UPGRADABLE = (2, 3)
+_WITH_CHECKSUMS = 3
 _APPLICATION_ID = 0x534D5345  # "SMSE": lets `file` tell our databases from others
 _BUSY_SECONDS = 30.0
 _HEADER_BYTES = 100
@@ -44,7 +45,8 @@ _DAMAGE_NAMES = {
 }  # ERROR: a column is gone
 _DAMAGE_MESSAGES = ("Could not decode to UTF-8", "user-defined function raised")
 
-_SCHEMA = """
+_TOUCHED = "CREATE TABLE touched (document_key INTEGER PRIMARY KEY, checksum INTEGER NOT NULL)"
+_SCHEMA = f"""
 -- A checksum covers the columns that index/checksums.py names.
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL, checksum INTEGER NOT NULL) WITHOUT ROWID;
 
@@ -109,8 +111,12 @@ CREATE TABLE encodings (
 CREATE TABLE changes (
     change_id INTEGER PRIMARY KEY AUTOINCREMENT,
     passage_id INTEGER NOT NULL,
-    added INTEGER NOT NULL
+    added INTEGER NOT NULL,
+    checksum INTEGER NOT NULL
 );
+
+-- Which documents changed since then, or their passages, or what stands for these.
+{_TOUCHED};
 
 -- Keys under which representatives of (nearly) the same text meet.
 CREATE TABLE repeats (key INTEGER NOT NULL, passage_id INTEGER NOT NULL, PRIMARY KEY (key, passage_id)) WITHOUT ROWID;
@@ -374,14 +380,19 @@ def _format_of(connection: Connection, folder: Path) -> int:
 
 
 def _upgrade(connection: Connection) -> None:
-    """From format 2, whose rows have no checksums."""
+    """From format 2, whose rows have no checksums, or 3, whose record of changes has none and knows no documents."""
     with transaction(connection, write=True):
         (found,) = connection.execute("PRAGMA user_version").fetchone()
         if found == FORMAT:  # another process was faster
             return
-        for table in CHECKED:
+        connection.execute(_TOUCHED)
+        for table in ("changes",) if found == _WITH_CHECKSUMS else CHECKED.keys() - {"touched"}:
             connection.execute(f"ALTER TABLE {table} ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0")
             connection.execute(f"UPDATE {table} SET checksum = {checksum_sql(table)}")
+        (n,) = connection.execute("SELECT COUNT(*) FROM changes").fetchone()
+        counts = json.dumps({"revision": 0, "representatives": n, "documents": 0})
+        meta = f"INSERT INTO meta VALUES (?1, ?2, {checksum_of(('?1', '?2'))})"
+        connection.execute(meta, ("changes", counts))
         connection.execute(f"PRAGMA user_version = {FORMAT}")
 
 

@@ -1,7 +1,7 @@
-"""The derived files of an index: vectors for FAISS, token lists, and inverted lists of words.
+"""The derived files of an index: vectors for FAISS, token lists, inverted lists of words, and columns for filters.
 
-They hold the representatives as they were when the files were written; what came and went since
-stands in SQLite's `changes`. Their names and digests are recorded in SQLite. A file that is
+They hold the passages as they were when the files were written; what came, went and changed since stands in SQLite's
+`changes` and `touched`. Their names and digests are recorded in SQLite. A file that is
 missing, damaged or not ours is made again from SQLite, without encoding anything.
 
 A file is compared with its digest before it is used. Large ones are not read for that every time: while
@@ -22,10 +22,12 @@ from numpy.typing import NDArray
 
 from smsearch.errors import NotFoundError
 from smsearch.files import reached, write_atomically
+from smsearch.index.changes import Changes
 from smsearch.index.checksums import intact_sql, require_intact
 from smsearch.index.database import Connection
-from smsearch.index.derived_record import PATTERNS, SUFFIXES, DerivedFile, DerivedRecord, read_derived_record
+from smsearch.index.derived_record import LATER, PATTERNS, SUFFIXES, DerivedFile, DerivedRecord, read_derived_record
 from smsearch.index.faiss_vectors import FLAT_LIMIT, ClusteredIndex, FaissIndex, cluster_count, open_vectors
+from smsearch.index.filter_columns import FilterColumns, make_filter_columns
 from smsearch.index.postings import Postings, PostingsBuilder
 from smsearch.index.store import Store
 from smsearch.index.tokens import PackedTokens
@@ -49,6 +51,7 @@ class Derived:
         vectors: Their vectors.
         tokens: Their token lists.
         words: Their words.
+        columns: What filters compare, of all passages; None where they are made when a filter needs them.
         tuned: How well the vectors are found, where not all are compared.
         langs: Languages of all passages, most frequent first.
     """
@@ -57,6 +60,7 @@ class Derived:
     vectors: FaissIndex | ClusteredIndex
     tokens: PackedTokens
     words: Postings
+    columns: FilterColumns | None
     tuned: Tuned | None
     langs: list[str]
 
@@ -76,6 +80,7 @@ def open_derived(folder: Path, store: Store, dim: int) -> Derived | None:
     try:
         passage_ids, tokens = _read_tokens(_mapped(path["tokens"]), record.rows)
         words = Postings.from_buffer(_mapped(path["words"]))
+        columns = FilterColumns.from_buffer(_mapped(path[LATER])) if LATER in path else None
         vectors = open_vectors(
             path["vectors"],
             dim,
@@ -86,24 +91,27 @@ def open_derived(folder: Path, store: Store, dim: int) -> Derived | None:
         return None
     if not len(vectors) == len(words) == record.rows:
         return None
-    return Derived(passage_ids, vectors, tokens, words, record.tuned, record.langs)
+    return Derived(passage_ids, vectors, tokens, words, columns, record.tuned, record.langs)
 
 
 def derived_faults(folder: Path, store: Store) -> list[str]:
     """What is wrong with the derived files, a sentence each; empty when all is well."""
     record = read_derived_record(store)
-    return record.faults(folder) if record else [f"the derived files of {str(folder)!r} were never written"]
+    if record is None:
+        return [f"the derived files of {str(folder)!r} were never written"]
+    missing = [] if LATER in record.files else [f"the columns for filters of {str(folder)!r} were never written"]
+    return [*record.faults(folder), *missing]
 
 
 def make_derived(store: Store, dim: int) -> Derived:
     """Make in memory what the derived files should hold, from what SQLite holds."""
     passage_ids, tokens = _make_tokens(store)
     vectors, tuned = _make_vectors(store, passage_ids, dim)
-    return Derived(passage_ids, vectors, tokens, _make_words(store), tuned, list(store.counts_by("lang")))
+    return Derived(passage_ids, vectors, tokens, _make_words(store), None, tuned, list(store.counts_by("lang")))
 
 
 def write_derived(folder: Path, store: Store, dim: int) -> None:
-    """Write the derived files under new names and record them; call within a write transaction.
+    """Write the derived files under new names and record them, changes forgotten; call within a write transaction.
 
     One after the other, so that no two are in memory. The old files stay until `sweep_derived`, for readers that opened
     them.
@@ -122,10 +130,11 @@ def write_derived(folder: Path, store: Store, dim: int) -> None:
     arrays.clear()
     del tokens
     write("words", map(_bytes_of, _make_words(store).buffers()))
+    write(LATER, map(_bytes_of, make_filter_columns(store).buffers()))
     vectors, tuned = _make_vectors(store, passage_ids, dim)
     write("vectors", [vectors.serialized()])
     DerivedRecord(generation, len(passage_ids), files, tuned, list(store.counts_by("lang"))).store(store)
-    store.connection.execute("DELETE FROM changes")
+    Changes(store).clear()
     reached("derived files recorded")
 
 

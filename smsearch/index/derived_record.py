@@ -13,11 +13,14 @@ from smsearch.index.checksums import REPAIR
 from smsearch.index.store import Store
 from smsearch.index.tuning import Tuned
 
-PATTERNS: Final = ("vectors-*.faiss", "tokens-*.bin", "words-*.bin", ".vectors-*", ".tokens-*", ".words-*")
-SUFFIXES: Final = {"tokens": "bin", "words": "bin", "vectors": "faiss"}
+SUFFIXES: Final = {"tokens": "bin", "words": "bin", "filters": "bin", "vectors": "faiss"}
+PATTERNS: Final = (*(f"{part}-*.{suffix}" for part, suffix in SUFFIXES.items()), *(f".{part}-*" for part in SUFFIXES))
+
+LATER: Final = "filters"
+"""The part that an index of an earlier format does without until it is written to."""
 
 _META: Final = "derived"
-_NAME: Final = re.compile(r"(tokens|words|vectors)-[0-9]{6,12}\.(bin|faiss)")
+_NAME: Final = re.compile(rf"({'|'.join(SUFFIXES)})-[0-9]{{6,12}}\.(bin|faiss)")
 _READ_EACH_TIME: Final = 1 << 25  # bytes; 20 ms
 
 
@@ -67,7 +70,7 @@ class DerivedRecord:
     Attributes:
         generation: How many times they were written or tuned.
         rows: Representatives in them.
-        files: By their part: `tokens`, `words`, `vectors`.
+        files: By their part, as `SUFFIXES` names them.
         tuned: How well the vectors are found, where not all are compared.
         langs: Languages of all passages, most frequent first.
     """
@@ -104,7 +107,9 @@ def read_derived_record(store: Store) -> DerivedRecord | None:
         files = {part: DerivedFile(**entry) for part, entry in found["files"].items()}
         tuned = Tuned(**found["tuned"]) if found["tuned"] else None
         record = DerivedRecord(int(found["generation"]), int(found["rows"]), files, tuned, list(found["langs"]))
-        is_ours = all(_NAME.fullmatch(files[part].name) for part in SUFFIXES) and len(files) == len(SUFFIXES)
+        is_ours = SUFFIXES.keys() - files.keys() <= {LATER} and all(
+            part in SUFFIXES and _NAME.fullmatch(file.name) for part, file in files.items()
+        )
     except (TypeError, KeyError, ValueError, AttributeError):
         is_ours = False
     if not is_ours:

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from smsearch.errors import IndexDamagedError
+from smsearch.index.changes import Changes
+from smsearch.index.checksums import REPAIR
 from smsearch.index.keys import RepeatKeys
 from smsearch.index.postings import pack_words
 from smsearch.index.store import Store
-from smsearch.index.stored import EncodedPassage
+from smsearch.index.stored import EncodedPassage, StoredPassage
 from smsearch.index.words import passage_keys, passage_words
-from smsearch.text.repeats import is_repeat
+from smsearch.text.repeats import exact_key, is_repeat
 
 _MOST_COMPARED = 20  # keeps texts made from one template from being compared each with each
 
@@ -20,8 +23,9 @@ _MOST_COMPARED = 20  # keeps texts made from one template from being compared ea
 class Groups:
     """Adds passages to groups and takes them out, keeping what is derived in step."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, changes: Changes) -> None:
         self._store = store
+        self._changes = changes
         self.keys = RepeatKeys(store.connection)
 
     def add(self, document_key: int, title: str, encoded: Sequence[EncodedPassage]) -> None:
@@ -47,8 +51,9 @@ class Groups:
     def clear(self) -> None:
         """Take out every passage of every document."""
         self.keys.clear()
-        for table in ("encodings", "passages", "changes"):
+        for table in ("encodings", "passages"):
             self._store.connection.execute(f"DELETE FROM {table}")
+        self._changes.clear()
 
     def fold_again(self) -> None:
         """Store all words and keys again, as they are folded now."""
@@ -62,29 +67,34 @@ class Groups:
 
     def _find(self, title: str, encoded: EncodedPassage) -> int | None:
         for passage_id, is_exact in self.keys.met(encoded.keys, most=_MOST_COMPARED):
-            if is_exact or is_repeat(passage_words(title, encoded.passage), self._words_of(passage_id)):
+            stored = self._read(passage_id)
+            words = passage_words(stored.title, stored.passage)
+            is_same = is_exact and exact_key(stored.passage.text) == encoded.keys[0]
+            if is_same or is_repeat(passage_words(title, encoded.passage), words):
                 return passage_id
         return None
 
     def _enter(self, passage_id: int, keys: Sequence[int]) -> None:
         self.keys.enter(passage_id, keys)
-        self._store.connection.execute("INSERT INTO changes (passage_id, added) VALUES (?, 1)", (passage_id,))
+        self._changes.representative(passage_id, came=True)
 
     def _replace(self, passage_id: int, going: set[int]) -> None:
         self.keys.leave(passage_id, self._keys_of(passage_id))
-        self._store.connection.execute("INSERT INTO changes (passage_id, added) VALUES (?, 0)", (passage_id,))
+        self._changes.representative(passage_id, came=False)
         staying = [i for i in self._store.represented_by(passage_id) if i not in going]
         if staying:
             heir, *others = staying
-            self._store.set_representative(heir, None)
-            for other in others:
-                self._store.set_representative(other, heir)
+            for each, representative in ((heir, None), *((other, heir) for other in others)):
+                self._store.set_representative(each, representative)
+                self._changes.document_of(each)
             self._enter(heir, self._keys_of(heir))
 
-    def _words_of(self, passage_id: int) -> list[str]:
-        stored = self._store.read_passages([passage_id])[passage_id]
-        return passage_words(stored.title, stored.passage)
-
     def _keys_of(self, passage_id: int) -> list[int]:
-        stored = self._store.read_passages([passage_id])[passage_id]
+        stored = self._read(passage_id)
         return passage_keys(stored.passage, passage_words(stored.title, stored.passage))
+
+    def _read(self, passage_id: int) -> StoredPassage:
+        stored = self._store.read_passages([passage_id])
+        if passage_id not in stored:
+            raise IndexDamagedError(f"passage {passage_id} is gone; {REPAIR}")
+        return stored[passage_id]

@@ -10,9 +10,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from smsearch.index.changes import changed_representatives, read_counts, touched_documents
 from smsearch.index.database import open_database, require_index, transaction, translated_errors
 from smsearch.index.derived import Derived, derived_generation, later_passages, make_derived, open_derived
 from smsearch.index.faiss_vectors import ClusteredIndex
+from smsearch.index.filter_columns import FilterColumns, make_filter_columns
+from smsearch.index.filtering import Admitted, admitted_by, require_sound
 from smsearch.index.lexical import LexicalIndex
 from smsearch.index.recorded_encoder import read_record
 from smsearch.index.seal import require_seal
@@ -65,8 +68,10 @@ class IndexReader:
         self.langs: list[str] = []
         self.rebuilt = False
         self._base: tuple[int, Derived] | None = None
+        self._base_columns: FilterColumns | None = None
         self._later_tokens = PackedTokens.from_bytes([])
-        self._admitted: dict[Filters, NDArray[np.bool_]] = {}
+        self._later_columns: tuple[NDArray[np.int64], FilterColumns] | None = None
+        self._admitted: dict[Filters, tuple[Admitted, NDArray[np.bool_]]] = {}
         self._seen: tuple[int, int] | None = None
         self._depth = 0
 
@@ -94,16 +99,11 @@ class IndexReader:
 
     def admitted(self, filters: Filters) -> NDArray[np.bool_]:
         """Rows that stand for a passage the filters admit; `(n_rows,)` bool."""
-        if filters.empty:
-            return self.alive
-        mask = self._admitted.get(filters)
-        if mask is None:
-            mask = np.zeros(len(self.passage_ids), dtype=np.bool_)
-            mask[self.rows_of(np.array(self.store.admitted(filters), dtype=np.int64))] = True
-            if len(self._admitted) >= _MOST_REMEMBERED:
-                self._admitted.pop(next(iter(self._admitted)))
-            self._admitted[filters] = mask = mask & self.alive
-        return mask
+        return self.alive if filters.empty else self._admitted_by(filters)[1]
+
+    def shown_for(self, representative: int, filters: Filters) -> int:
+        """The passage to show for a representative: itself, or the first it stands for that the filters admit."""
+        return representative if filters.empty else self._admitted_by(filters)[0].shown_for(representative)
 
     def rows_of(self, passage_ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Rows of some representatives, in the order given; ids that have no row are left out."""
@@ -135,17 +135,51 @@ class IndexReader:
             raise RuntimeError("read within a snapshot")
         return self._base[1]
 
+    def _admitted_by(self, filters: Filters) -> tuple[Admitted, NDArray[np.bool_]]:
+        """What filters admit, and the rows that stand for it."""
+        found = self._admitted.get(filters)
+        if found is None:
+            require_sound(filters)
+            touched, later = self._touched_columns()
+            base = self._columns_of(self._current_base)
+            in_base = admitted_by(filters, base) & base.of_documents(~np.isin(base.document_keys, touched))
+            layers = ((base, in_base), (later, admitted_by(filters, later)))
+            admitted = Admitted.of(
+                np.concatenate([columns.passage_ids[mask] for columns, mask in layers]),
+                np.concatenate([columns.representatives[mask] for columns, mask in layers]),
+            )
+            rows = np.zeros(len(self.passage_ids), np.bool_)
+            rows[self.rows_of(admitted.representatives)] = True
+            if len(self._admitted) >= _MOST_REMEMBERED:
+                self._admitted.pop(next(iter(self._admitted)))
+            self._admitted[filters] = found = (admitted, rows & self.alive)
+        return found
+
+    def _columns_of(self, base: Derived) -> FilterColumns:
+        if self._base_columns is None:
+            self._base_columns = base.columns or make_filter_columns(self.store)
+        return self._base_columns
+
+    def _touched_columns(self) -> tuple[NDArray[np.int64], FilterColumns]:
+        """The documents touched since the derived files were written, and what stands of them now."""
+        if self._later_columns is None:
+            touched = touched_documents(self.store)
+            self._later_columns = touched, make_filter_columns(self.store, touched)
+        return self._later_columns
+
     def _refresh(self) -> None:
         self.encoder = read_record(self.store)
         generation = derived_generation(self.store)
-        (last_change,) = self.store.connection.execute("SELECT COALESCE(MAX(change_id), 0) FROM changes").fetchone()
-        if self._seen == (generation, last_change):
+        seen = (generation, read_counts(self.store).revision)
+        if self._seen == seen:
             return
         if self._base is None or self._base[0] != generation:
             self._base = (generation, self._open_base())
+            self._base_columns = None
         self._layer_changes(self._base[1])
+        self._later_columns = None
         self._admitted.clear()
-        self._seen = (generation, last_change)
+        self._seen = seen
 
     def _open_base(self) -> Derived:
         derived = open_derived(self.folder, self.store, self.encoder.dim)
@@ -156,9 +190,7 @@ class IndexReader:
         return make_derived(self.store, self.encoder.dim)
 
     def _layer_changes(self, base: Derived) -> None:
-        last: dict[int, int] = dict(
-            self.store.connection.execute("SELECT passage_id, added FROM changes ORDER BY change_id")
-        )
+        last = changed_representatives(self.store)
         changed = np.array(list(last), np.int64)
         places = np.minimum(np.searchsorted(base.passage_ids, changed), max(len(base.passage_ids) - 1, 0))
         known = set(changed[base.passage_ids[places] == changed].tolist()) if len(base.passage_ids) else set[int]()

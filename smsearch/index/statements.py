@@ -24,7 +24,6 @@ def _insert_sql(table: str, columns: Sequence[str], first: Sequence[str] = ()) -
 DOCUMENT: Final = "doc_id, text, title, source, author, date, lang, metadata, sections"
 DOCUMENT_INTACT: Final = intact_sql("documents")
 STATED: Final = f"source_id, {DOCUMENT_INTACT}, {DOCUMENT.replace(' lang,', ' stated_lang,')}"
-JOINED: Final = "FROM passages p JOIN documents d ON d.document_key = p.document_key"
 PASSAGE: Final = f"""
 SELECT p.passage_id, p.document_key, {intact_sql("passages", "p.")} AND {intact_sql("encodings", "e.")},
     p.start, p."end", p.kind, p.author, p.date, p.lang, p.heading, e.sentences,

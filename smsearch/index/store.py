@@ -12,13 +12,11 @@ from typing import Any
 from smsearch.errors import IndexDamagedError
 from smsearch.index.checksums import CHECKED, REPAIR, checksum_of, checksum_sql, intact_sql, require_intact
 from smsearch.index.database import Connection
-from smsearch.index.filtering import filter_sql
 from smsearch.index.statements import (
     DOCUMENT,
     DOCUMENT_INTACT,
     INSERT_ENCODING,
     INSERT_PASSAGE,
-    JOINED,
     MOVE_PASSAGE,
     PASSAGE,
     STATED,
@@ -34,7 +32,7 @@ from smsearch.index.stored import (
     recorded_source,
     to_json,
 )
-from smsearch.records import Document, Filters, Passage, Source, Span
+from smsearch.records import Document, Passage, Source, Span
 
 _NEEDED = (
     ("documents", "document_key", "passages"),
@@ -82,8 +80,12 @@ class Store:
 
     # -- sources ------------------------------------------------------------------------------
 
-    def record_source(self, source: Source) -> int:
-        """Store a source, or what it is called now, in its documents too; returns its number."""
+    def record_source(self, source: Source) -> tuple[int, bool]:
+        """Store a source, or what it is called now, in its documents too.
+
+        Returns:
+            Its number, and whether documents were called otherwise.
+        """
         self.connection.execute(
             "INSERT INTO sources (path, name, format, fields, checksum) VALUES (?1, ?2, ?3, ?4, "
             f"{checksum_of(('?1', '?2', '?3', '?4'))}) ON CONFLICT (path) DO UPDATE SET name = excluded.name, "
@@ -91,12 +93,12 @@ class Store:
             (source.path, source.name, source.format, to_json(recorded_fields(source))),
         )
         row = self.connection.execute("SELECT source_id FROM sources WHERE path = ?", (source.path,)).fetchone()
-        self.connection.execute(
+        renamed = self.connection.execute(
             f"UPDATE documents SET source = ?1, checksum = {checksum_sql('documents', source='?1')} "
             "WHERE source_id = ?2 AND source != ?1",
             (source.name, row[0]),
         )
-        return int(row[0])
+        return int(row[0]), renamed.rowcount > 0
 
     def sources(self) -> list[Source]:
         """The recorded sources, in the order they were first indexed."""
@@ -311,28 +313,6 @@ class Store:
         if row is None:
             raise IndexDamagedError(f"the document of number {key} is gone; {REPAIR}")
         return as_document(row)
-
-    # -- filters ------------------------------------------------------------------------------
-
-    def admitted(self, filters: Filters) -> list[int]:
-        """Representatives that stand for at least one passage the filters admit, in order."""
-        condition, values = filter_sql(filters)
-        tables = JOINED if "d." in condition else "FROM passages p"
-        rows = self.connection.execute(
-            f"SELECT DISTINCT COALESCE(p.representative, p.passage_id) AS r {tables} WHERE {condition} ORDER BY r",
-            values,
-        )
-        return [row[0] for row in rows]
-
-    def shown_for(self, representative: int, filters: Filters) -> int:
-        """The passage to show for a representative: itself, or the first it stands for that is admitted."""
-        condition, values = filter_sql(filters)
-        row = self.connection.execute(
-            f"SELECT p.passage_id {JOINED} WHERE (p.passage_id = ? OR p.representative = ?) AND {condition} "
-            "ORDER BY p.passage_id != ?, p.passage_id LIMIT 1",
-            (representative, representative, *values, representative),
-        ).fetchone()
-        return int(row[0]) if row else representative
 
     # -- counts -------------------------------------------------------------------------------
 

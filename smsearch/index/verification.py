@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from smsearch.errors import IndexDamagedError
+from smsearch.index.changes import changed_representatives, touched_documents
 from smsearch.index.checksums import CHECKED, intact_sql
 from smsearch.index.database import Connection, integrity_faults
 from smsearch.index.derived import derived_faults, open_derived
@@ -48,7 +50,7 @@ def index_faults(writer: IndexWriter) -> list[str]:
     faults = integrity_faults(connection)
     if faults:
         return faults
-    faults = [*_row_faults(connection), *_count_faults(connection)]
+    faults = [*_row_faults(connection), *_count_faults(connection), *_change_faults(writer)]
     if faults:
         return faults
     return [*_vector_faults(writer), *derived_faults(writer.folder, writer.store), *_missing_faults(writer)]
@@ -69,6 +71,15 @@ def _count_faults(connection: Connection) -> Iterator[str]:
             yield f"there are {n} {what}"
 
 
+def _change_faults(writer: IndexWriter) -> Iterator[str]:
+    """Whether the record of what changed since the derived files were written is whole."""
+    try:
+        changed_representatives(writer.store)
+        touched_documents(writer.store)
+    except IndexDamagedError as error:
+        yield str(error)
+
+
 def _vector_faults(writer: IndexWriter) -> Iterator[str]:
     dim = writer.encoder.dim
     for passage_id, packed in writer.store.connection.execute("SELECT passage_id, vector FROM encodings"):
@@ -87,9 +98,9 @@ def _missing_faults(writer: IndexWriter) -> Iterator[str]:
     if derived is None:
         return
     connection = writer.store.connection
-    last = dict(connection.execute("SELECT passage_id, added FROM changes ORDER BY change_id").fetchall())
-    found = set(derived.passage_ids.tolist()) - {passage_id for passage_id, added in last.items() if not added}
-    found |= {passage_id for passage_id, added in last.items() if added}
+    changed = changed_representatives(writer.store)
+    found = set(derived.passage_ids.tolist()) - {passage_id for passage_id, is_there in changed.items() if not is_there}
+    found |= {passage_id for passage_id, is_there in changed.items() if is_there}
     query = "SELECT passage_id FROM passages WHERE representative IS NULL"
     expected = {passage_id for (passage_id,) in connection.execute(query)}
     if missing := len(expected - found):

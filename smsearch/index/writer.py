@@ -13,6 +13,8 @@ import numpy as np
 
 from smsearch.errors import IndexStateError
 from smsearch.files import reached, writer_lock
+from smsearch.index.changes import META as CHANGES
+from smsearch.index.changes import ChangeCounts, Changes, changed_representatives
 from smsearch.index.database import (
     close_whole,
     create_database,
@@ -38,7 +40,7 @@ from smsearch.index.seal import break_seal, require_seal, set_seal
 from smsearch.index.store import Store
 from smsearch.index.stored import EncodedPassage
 from smsearch.index.tuning import Tuned, tune
-from smsearch.records import Document, Passage, Span
+from smsearch.records import Document, Passage, Source, Span
 from smsearch.text.repeats import KEYS_VERSION
 from smsearch.text.words import folding_version
 
@@ -56,7 +58,8 @@ class IndexWriter:
         self._resources = resources
         self._in_batch = False
         self._is_unswept = False
-        self._groups = Groups(store)
+        self._changes = Changes(store)
+        self._groups = Groups(store, self._changes)
 
     def __enter__(self) -> Self:
         return self
@@ -85,8 +88,10 @@ class IndexWriter:
             self._in_batch = True
             try:
                 yield
+                self._changes.settle()
             except BaseException:
                 self._groups.keys.forget()
+                self._changes.forget()
                 raise
             finally:
                 self._in_batch = False
@@ -117,26 +122,38 @@ class IndexWriter:
             left_out: The stretches no passage holds.
             lang: The language the document is shown with; None takes the stated one.
         """
-        stored = self.store.find_document(document.doc_id)
-        if stored:
-            staying = {passage_id for passage_id, _ in kept}
-            going = [i for ids in self.store.passages_of(stored.key).values() for i in ids if i not in staying]
-            self._groups.remove(going)
-        key = self.store.write_document(
-            document, fingerprint=fingerprint, source_id=source_id, left_out=left_out, lang=lang
-        )
-        for passage_id, passage in kept:
-            self.store.move_passage(passage_id, passage)
-        self._groups.add(key, document.title, encoded)
+        with self.batch():
+            stored = self.store.find_document(document.doc_id)
+            if stored:
+                staying = {passage_id for passage_id, _ in kept}
+                going = [i for ids in self.store.passages_of(stored.key).values() for i in ids if i not in staying]
+                self._groups.remove(going)
+            key = self.store.write_document(
+                document, fingerprint=fingerprint, source_id=source_id, left_out=left_out, lang=lang
+            )
+            for passage_id, passage in kept:
+                self.store.move_passage(passage_id, passage)
+            self._changes.document(key)
+            self._groups.add(key, document.title, encoded)
 
     def remove_document(self, doc_id: str) -> bool:
         """Take out a document and its passages; False if there is none."""
-        stored = self.store.find_document(doc_id)
-        if stored is None:
-            return False
-        self._groups.remove([i for ids in self.store.passages_of(stored.key).values() for i in ids])
-        self.store.delete_document(stored.key)
+        with self.batch():
+            stored = self.store.find_document(doc_id)
+            if stored is None:
+                return False
+            self._groups.remove([i for ids in self.store.passages_of(stored.key).values() for i in ids])
+            self.store.delete_document(stored.key)
+            self._changes.document(stored.key)
         return True
+
+    def record_source(self, source: Source) -> int:
+        """Store a source, or what it is called now; returns its number."""
+        with self.batch():
+            source_id, renamed = self.store.record_source(source)
+            if renamed:
+                self._changes.documents_of(source_id)
+        return source_id
 
     def start_again(self, encoder: EncoderRecord) -> None:
         """Take out every passage, keeping the documents, to encode them with another encoder.
@@ -156,10 +173,7 @@ class IndexWriter:
             IndexStateError: If the disk is full; what stood stays.
         """
         with translated_errors(self.folder):
-            n_changes = self.store.count("changes")
-            n_passages = self.store.count("passages")
-            late = n_changes > max(_MERGE_LEAST, _MERGE_SHARE * n_passages)
-            if not (force or late or derived_faults(self.folder, self.store)):
+            if not (force or self._is_late() or derived_faults(self.folder, self.store)):
                 return False
             with self.batch():
                 self._groups.keys.settle(few=False)
@@ -170,8 +184,14 @@ class IndexWriter:
                         f"cannot write the derived files of the index {str(self.folder)!r} ({error.strerror}); the "
                         "documents are kept; make room and say `smsearch verify --repair`"
                     ) from error
+                self._changes.forget()
                 self._is_unswept = True  # until the outermost batch is kept: readers still need the old files
         return True
+
+    def _is_late(self) -> bool:
+        """Whether so much changed that writing the derived files again pays."""
+        logged = (("changes", "passages"), ("touched", "documents"))
+        return any(self.store.count(log) > max(_MERGE_LEAST, _MERGE_SHARE * self.store.count(of)) for log, of in logged)
 
     def refresh_words(self) -> bool:
         """Fold all words again if they were folded by another version; returns whether it did."""
@@ -195,8 +215,8 @@ class IndexWriter:
             derived = open_derived(self.folder, self.store, self.encoder.dim)
             if derived is None or not isinstance(derived.vectors, ClusteredIndex):
                 return None
-            gone = self.store.connection.execute("SELECT passage_id FROM changes WHERE NOT added")
-            alive = ~np.isin(derived.passage_ids, np.array([row[0] for row in gone], np.int64))
+            gone = [passage_id for passage_id, is_there in changed_representatives(self.store).items() if not is_there]
+            alive = ~np.isin(derived.passage_ids, np.array(gone, np.int64))
             if not alive.any():
                 return None
             tuned = tune(derived.vectors, recall=recall, alive=alive)
@@ -231,7 +251,8 @@ def open_writer(folder: Path, *, encoder: EncoderRecord | None = None, timeout: 
             stack.enter_context(writer_lock(folder, timeout=timeout))
         if encoder is not None and not has_index(folder):
             with _translated_os_errors(folder):
-                create_database(folder, {"encoder": asdict(encoder), "words": words_stamp()})
+                recorded = {"encoder": asdict(encoder), "words": words_stamp(), CHANGES: asdict(ChangeCounts())}
+                create_database(folder, recorded)
         database = require_index(folder)
         require_seal(folder, database)
         with _translated_os_errors(folder):

@@ -37,7 +37,7 @@ def salvage(
         with open_writer(out, encoder=record_of(encoder)) as writer:
             options = _options_of(remains.options())
             with writer.batch():
-                numbers = {old: writer.store.record_source(source) for old, source in remains.sources.items()}
+                numbers = {old: writer.record_source(source) for old, source in remains.sources.items()}
                 writer.store.set_meta("options", asdict(options))
             lost: list[int] = []
             documents = _readable(remains, numbers, lost)

@@ -154,7 +154,7 @@ class Updater:
 
     def _index_source(self, source: Source) -> None:
         with self._writer.batch():
-            source_id = self._writer.store.record_source(source)
+            source_id = self._writer.record_source(source)
         n_failed = len(self._tally.failed)
         seen: set[str] = set()
         documents = self._documents(source, source_id, seen)

@@ -159,10 +159,8 @@ class Searcher:
         self, question: Question, ranking: _Ranking, start: int, end: int, without: Collection[str]
     ) -> list[_Choice]:
         """The passages to show for a stretch of the ranking: representatives, or others they stand for."""
-        store = self._reader.store
-        ids = self._reader.passage_ids[ranking.candidates.rows[start:end]].tolist()
-        if not question.filters.empty:
-            ids = [store.shown_for(passage_id, question.filters) for passage_id in ids]
+        representatives = self._reader.passage_ids[ranking.candidates.rows[start:end]].tolist()
+        ids = [self._reader.shown_for(passage_id, question.filters) for passage_id in representatives]
         choices = [_Choice(place, stored) for place, stored in enumerate(self._read(ids), start)]
         if without:
             choices = [found for choice in choices if (found := self._elsewhere(choice, without))]

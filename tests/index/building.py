@@ -28,7 +28,12 @@ def new_writer(folder: Path) -> IndexWriter:
 
 
 def put(
-    writer: IndexWriter, doc_id: str, *paragraphs: str, passage: dict[str, Any] | None = None, **attributes: Any
+    writer: IndexWriter,
+    doc_id: str,
+    *paragraphs: str,
+    passage: dict[str, Any] | None = None,
+    source_id: int | None = None,
+    **attributes: Any,
 ) -> None:
     """Store a document of these paragraphs; `passage` are attributes of each passage."""
     document = Document(doc_id, "\n\n".join(paragraphs), **attributes)
@@ -41,7 +46,7 @@ def put(
     left_out = [Span(0, 1, "test")] if document.metadata.get("left_out") else []
     with writer.batch():
         writer.replace_document(
-            document, encoded, kept, fingerprint=document.fingerprint, source_id=None, left_out=left_out
+            document, encoded, kept, fingerprint=document.fingerprint, source_id=source_id, left_out=left_out
         )
 
 

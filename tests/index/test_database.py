@@ -52,8 +52,8 @@ def test_folder_without_index_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("writable", [True, False])
 def test_newer_format_is_refused_with_both_numbers(tmp_path: Path, *, writable: bool) -> None:
     with closing(sqlite3.connect(make(tmp_path))) as connection:
-        connection.execute("PRAGMA user_version = 4")
-    with pytest.raises(IndexStateError, match="has format 4, this smsearch reads format 3"):
+        connection.execute("PRAGMA user_version = 5")
+    with pytest.raises(IndexStateError, match="has format 5, this smsearch reads format 4"):
         open_database(tmp_path, writable=writable)
 
 

@@ -24,7 +24,8 @@ from smsearch.index.writer import IndexWriter, open_writer
 from tests.fakes import KEYWORDS
 from tests.index.building import cosines, new_writer, put
 
-FILES = ("vectors-000001.faiss", "tokens-000001.bin", "words-000001.bin")
+FILES = ("vectors-000001.faiss", "tokens-000001.bin", "words-000001.bin", "filters-000001.bin")
+FILES_OF_2 = sorted(name.replace("1", "2") for name in FILES)
 
 
 def make(folder: Path, *texts: str) -> Path:
@@ -84,7 +85,7 @@ def flip_last(path: Path) -> None:
 
 
 def swap(path: Path) -> None:
-    other = make(path.parent / "other", "cat", "bee", "dog bee")
+    other = make(path.parent / "other", "cat", "bee", "cat", "dog bee")
     shutil.copy(other / path.name, path)
 
 
@@ -135,7 +136,7 @@ def test_only_the_current_files_stay(tmp_path: Path) -> None:
     (tmp_path / "notes.bin").write_bytes(b"not ours")
     with open_writer(tmp_path) as writer:
         assert writer.refresh_derived(force=True)
-    assert derived_files(tmp_path) == ["notes.bin", "tokens-000002.bin", "vectors-000002.faiss", "words-000002.bin"]
+    assert derived_files(tmp_path) == sorted(["notes.bin", *FILES_OF_2])
 
 
 def test_write_interrupted_before_it_was_recorded_leaves_the_old_state_usable(tmp_path: Path) -> None:
@@ -147,7 +148,7 @@ def test_write_interrupted_before_it_was_recorded_leaves_the_old_state_usable(tm
     with open_writer(tmp_path) as writer:
         assert writer.refresh_derived(force=True)
     assert answers(tmp_path) == before
-    assert derived_files(tmp_path) == ["tokens-000002.bin", "vectors-000002.faiss", "words-000002.bin"]
+    assert derived_files(tmp_path) == FILES_OF_2
 
 
 def test_refresh_that_is_taken_back_leaves_the_old_files(tmp_path: Path) -> None:
@@ -166,16 +167,16 @@ def test_files_of_before_are_there_until_the_batch_is_kept(tmp_path: Path) -> No
         with writer.batch():
             writer.refresh_derived(force=True)
             assert set(FILES) < set(derived_files(tmp_path))
-        assert derived_files(tmp_path) == ["tokens-000002.bin", "vectors-000002.faiss", "words-000002.bin"]
+        assert derived_files(tmp_path) == FILES_OF_2
 
 
 def test_writing_clears_the_changes_and_counts_the_generation(tmp_path: Path) -> None:
     with new_writer(tmp_path) as writer:
         put(writer, "a", "ape")
-        assert writer.store.count("changes") == 1
+        assert [writer.store.count(table) for table in ("changes", "touched")] == [1, 1]
         with writer.batch():
             write_derived(tmp_path, writer.store, 6)
-        assert writer.store.count("changes") == 0
+        assert [writer.store.count(table) for table in ("changes", "touched")] == [0, 0]
         assert derived_generation(writer.store) == 1
 
 

@@ -95,6 +95,22 @@ def test_admitted_rows_are_alive_and_stand_for_an_admitted_passage(tmp_path: Pat
         reader.close()
 
 
+def test_representatives_of_any_admitted_passage_are_admitted_and_that_passage_is_shown(tmp_path: Path) -> None:
+    with new_writer(tmp_path) as writer:
+        put(writer, "a", "ape bee", source="x")
+        put(writer, "b", "ape bee", source="y")
+        put(writer, "c", "cat", source="z")
+        (a,), (b,), (c,) = (writer.store.passage_ids(doc_id) for doc_id in "abc")
+        reader = IndexReader(tmp_path)
+        with reader.snapshot():
+            assert reader.passage_ids[reader.admitted(Filters(sources=("y",)))].tolist() == [a]
+            assert reader.passage_ids[reader.admitted(Filters())].tolist() == [a, c]
+            assert reader.shown_for(a, Filters(sources=("y",))) == b
+            assert reader.shown_for(a, Filters()) == a
+            assert reader.shown_for(a, Filters(sources=("x", "y"))) == a
+        reader.close()
+
+
 def test_reader_needs_a_snapshot_and_an_index(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match=tmp_path.name):
         IndexReader(tmp_path)

@@ -9,7 +9,7 @@ import pytest
 
 from smsearch.index.store import Store
 from smsearch.index.writer import IndexWriter
-from smsearch.records import Document, Fields, Filters, Section, Source, Span
+from smsearch.records import Document, Fields, Section, Source, Span
 from tests.index.building import new_writer, put
 
 
@@ -70,14 +70,14 @@ def test_overwritten_document_keeps_its_key(store: Store) -> None:
 
 
 def test_sources_are_known_by_path_and_keep_their_number(store: Store) -> None:
-    one = store.record_source(Source("/p", "p", None, Fields(text="body")))
-    two = store.record_source(Source("/q", "q"))
-    assert store.record_source(Source("/p", "other", "csv")) == one != two
+    one, renamed = store.record_source(Source("/p", "p", None, Fields(text="body")))
+    assert store.record_source(Source("/q", "q")) == (one + 1, renamed)
+    assert store.record_source(Source("/p", "other", "csv")) == (one, False)
     assert store.sources() == [Source("/p", "other", "csv"), Source("/q", "q")]
 
 
 def test_sources_are_forgotten_when_they_are_gone_and_nothing_comes_from_them(store: Store, tmp_path: Path) -> None:
-    ids = [store.record_source(Source(path, path)) for path in ("/gone/a", "/gone/b", str(tmp_path))]
+    ids = [store.record_source(Source(path, path))[0] for path in ("/gone/a", "/gone/b", str(tmp_path))]
     store.write_document(Document("a", "1"), fingerprint="f", source_id=ids[0], left_out=[])
     store.forget_empty_sources()
     assert [source.path for source in store.sources()] == ["/gone/a", str(tmp_path)]
@@ -138,15 +138,3 @@ def test_passage_numbers_are_never_used_again(writer: IndexWriter, store: Store)
     writer.remove_document("a")
     put(writer, "a", "ape")
     assert store.passage_ids("a") == [old + 1]
-
-
-def test_admitted_are_representatives_of_any_admitted_passage(writer: IndexWriter, store: Store) -> None:
-    put(writer, "a", "ape bee", source="x")
-    put(writer, "b", "ape bee", source="y")
-    put(writer, "c", "cat", source="z")
-    (a,), (b,), (c,) = (store.passage_ids(doc_id) for doc_id in "abc")
-    assert store.admitted(Filters(sources=("y",))) == [a]
-    assert store.admitted(Filters()) == [a, c]
-    assert store.shown_for(a, Filters(sources=("y",))) == b
-    assert store.shown_for(a, Filters()) == a
-    assert store.shown_for(a, Filters(sources=("z",))) == a

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from smsearch.index.changes import Changes
 from smsearch.index.checksums import checksum_sql
 from smsearch.index.verification import index_faults
 from smsearch.index.writer import IndexWriter
@@ -81,7 +82,7 @@ def test_vector_that_makes_no_sense_is_found(writer: IndexWriter, vector: bytes,
     ],
 )
 def test_changed_row_is_found(writer: IndexWriter, damage: str, fault: str) -> None:
-    writer.store.record_source(Source("/a", "a"))
+    writer.record_source(Source("/a", "a"))
     assert index_faults(writer) == []
     writer.store.connection.execute(damage)
     assert any(found.startswith(fault) for found in index_faults(writer))
@@ -89,9 +90,11 @@ def test_changed_row_is_found(writer: IndexWriter, damage: str, fault: str) -> N
 
 def test_passages_that_no_search_finds_are_found(writer: IndexWriter) -> None:
     put(writer, "c", "dog fox")
-    writer.store.connection.execute("DELETE FROM changes")
+    changes = Changes(writer.store)
+    changes.clear()
     assert index_faults(writer) == ["there are 1 passages that no search finds"]
-    writer.store.connection.execute("INSERT INTO changes (passage_id, added) VALUES (99, 1)")
+    changes.representative(99, came=True)
+    changes.settle()
     assert "there are 1 passages that searches find and that are none" in index_faults(writer)
 
 

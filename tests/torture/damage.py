@@ -14,16 +14,19 @@ from functools import cache, partial
 from itertools import starmap
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 import smsearch
 from smsearch.encoders import Encoder, load_encoder
 from smsearch.errors import SmsearchError
+from smsearch.index.seal import set_seal
 from smsearch.index.writer import open_writer
 from tests.torture.outcomes import Outcome
 from tests.torture.states import Answer, answer_of
 
 QUERIES = ("why say no to social media", "ブログ")
-DERIVED = ("tokens", "words", "vectors")
+DERIVED = ("tokens", "words", "filters", "vectors")
 
 Answers = tuple[Answer, ...]
 
@@ -51,8 +54,8 @@ class Whole:
 
 
 def prepare(folder: Path, sources: Path) -> dict[str, Whole]:
-    """An index of some sources as its writer leaves it, and one whose writer was killed after its last change."""
-    whole, torn, other = folder / "whole", folder / "torn", folder / "other"
+    """An index of some sources as its writer leaves it, and two with changes: of a killed writer, and as if large."""
+    whole, torn, large, other = (folder / name for name in ("whole", "torn", "large", "other"))
     smsearch.build_index(sources, whole).close()
     smsearch.build_index(next(sources.glob("*.txt")), other).close()
     shutil.copytree(whole, folder / "live")
@@ -61,7 +64,14 @@ def prepare(folder: Path, sources: Path) -> dict[str, Whole]:
             writer.remove_document(writer.store.document_ids()[-1])
         shutil.copytree(folder / "live", torn)
     (torn / "index.sqlite-shm").unlink()
-    return {"as its writer left it": Whole.of(whole), "after a killed writer": Whole.of(torn)}
+    shutil.copytree(folder / "live", large)
+    with patch("smsearch.index.seal._READ_EACH_TIME", 0):
+        set_seal(large, large / "index.sqlite")
+    return {
+        "as its writer left it": Whole.of(whole),
+        "after a killed writer": Whole.of(torn),
+        "sealed by its size alone (above 32 MB)": Whole.of(large),
+    }
 
 
 def damage_all(wholes: dict[str, Whole], folder: Path, *, flips: int, seed: int, jobs: int = 1) -> Iterator[Outcome]:
@@ -211,8 +221,14 @@ def _encoder() -> Encoder:
 
 def _ask(index: smsearch.Index) -> Answers:
     plain = [answer_of(index, query) for query in QUERIES]
-    filtered = index.search(QUERIES[0], kinds=["post"], langs=["da", "sv"])
-    return (*plain, tuple((hit.text, hit.start, hit.end, round(hit.score, 5)) for hit in filtered))
+    filters: list[dict[str, Any]] = [
+        {"kinds": ["post"], "langs": ["da", "sv"]},
+        {"kinds": ["comment"], "since": "2009"},
+        {"sources": [next(iter(index.status().sources))], "until": "2011-06"},
+    ]
+    found = [index.search(QUERIES[0], **each) for each in filters]
+    filtered = [tuple((hit.text, hit.start, hit.end, round(hit.score, 5)) for hit in hits) for hits in found]
+    return (*plain, *filtered)
 
 
 def _is_root_reading(place: Path) -> bool:
