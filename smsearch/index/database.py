@@ -245,7 +245,7 @@ def opened_as_it_stands(folder: Path) -> Iterator[Connection | None]:
 def _connected_as_it_stands(path: Path) -> Connection | None:
     try:
         connection = _connect_reader(path)
-    except sqlite3.Error:
+    except READING_ERRORS:
         return None
     return connection
 

@@ -16,6 +16,7 @@ from smsearch.index.database import (
     integrity_faults,
     make_folder,
     open_database,
+    opened_as_it_stands,
     transaction,
     translated_errors,
 )
@@ -145,3 +146,6 @@ def test_a_schema_that_is_no_utf8_is_damage(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"CREATE TABLE sources", b"CREATE TABLE s\xff\xferces", 1))
     with pytest.raises(IndexDamagedError):
         open_database(tmp_path, writable=False)
+    path.write_bytes(path.read_bytes().replace(b"path TEXT NOT NULL UNIQUE,", b"path TEXT NOT NULL UNIQUE\xac", 1))
+    with opened_as_it_stands(tmp_path) as connection:  # whose message is no UTF-8 either
+        assert connection is None
