@@ -146,6 +146,12 @@ def test_a_schema_that_is_no_utf8_is_damage(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"CREATE TABLE sources", b"CREATE TABLE s\xff\xferces", 1))
     with pytest.raises(IndexDamagedError):
         open_database(tmp_path, writable=False)
-    path.write_bytes(path.read_bytes().replace(b"path TEXT NOT NULL UNIQUE,", b"path TEXT NOT NULL UNIQUE\xac", 1))
-    with opened_as_it_stands(tmp_path) as connection:  # whose message is no UTF-8 either
+
+
+def test_a_fault_of_the_schema_that_sqlite_cannot_name_in_utf8_is_damage(tmp_path: Path) -> None:
+    path = make(tmp_path)
+    path.write_bytes(path.read_bytes().replace(b"name TEXT NOT NULL,", b"name TEXT NOT NULL\xac", 1))
+    with pytest.raises(IndexDamagedError):
+        open_database(tmp_path, writable=False)
+    with opened_as_it_stands(tmp_path) as connection:
         assert connection is None
