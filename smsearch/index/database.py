@@ -15,6 +15,7 @@ from pathlib import Path
 from smsearch.errors import IndexDamagedError, IndexLockedError, IndexStateError, NotFoundError
 from smsearch.files import writer_lock
 from smsearch.index.checksums import CHECKED, FUNCTION, REPAIR, checksum_of, checksum_sql, row_checksum
+from smsearch.index.seal import break_seal, set_seal
 
 _logger = logging.getLogger(__name__)
 
@@ -400,7 +401,9 @@ def _upgrade_apart(folder: Path) -> None:
     """Upgrade an index that was to be read."""
     try:
         with writer_lock(folder, timeout=_BUSY_SECONDS):
-            open_database(folder, writable=True).close()
+            break_seal(folder)
+            close_whole(open_database(folder, writable=True))
+            set_seal(folder, folder / FILE_NAME)
     except (OSError, IndexStateError) as error:
         raise IndexStateError(
             f"the index {str(folder)!r} is of an earlier format and cannot be brought to format {FORMAT} ({error}); "

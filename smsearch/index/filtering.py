@@ -41,12 +41,16 @@ class Admitted:
     def of(cls, passage_ids: NDArray[np.int64], representatives: NDArray[np.int64]) -> Admitted:
         """From admitted passages, in any order, and what stands for each."""
         is_own = passage_ids == representatives
-        own = np.sort(passage_ids[is_own])
+        own = np.sort(passage_ids[is_own], kind="stable")  # mostly in order already
         others, standing = passage_ids[~is_own], representatives[~is_own]
         order = np.lexsort((others, standing))
-        replaced, first = np.unique(standing[order], return_index=True)
-        lost = ~np.isin(replaced, own)
-        return cls(np.union1d(own, replaced), replaced[lost], others[order][first][lost])
+        others, standing = others[order], standing[order]
+        is_shown = np.ones(len(standing), np.bool_)
+        is_shown[1:] = standing[1:] != standing[:-1]
+        places = np.searchsorted(own, standing)
+        is_shown &= np.append(own, -1)[places] != standing
+        replaced = standing[is_shown]
+        return cls(np.sort(np.concatenate([own, replaced]), kind="stable"), replaced, others[is_shown])
 
     def shown_for(self, representative: int) -> int:
         """The passage to show for a representative: itself, or the first it stands for that is admitted."""

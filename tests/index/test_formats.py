@@ -12,6 +12,7 @@ import pytest
 import smsearch
 from smsearch.errors import IndexStateError
 from smsearch.index.database import FORMAT
+from smsearch.index.seal import set_seal
 
 DATA = Path(__file__).parents[1] / "data"
 TEXTS = {
@@ -32,6 +33,8 @@ def test_an_index_of_every_format_up_to_ours_is_kept() -> None:
 @pytest.mark.parametrize("number", range(2, FORMAT + 1))
 def test_an_index_of_an_earlier_format_is_brought_to_ours_and_answers(tmp_path: Path, number: int) -> None:
     folder = copy_of(number, tmp_path)
+    set_seal(folder, folder / "index.sqlite")
+    smsearch.open_index(folder).close()
     with smsearch.open_index(folder) as index:
         assert {doc_id: index.document(doc_id).text for doc_id in index.doc_ids()} == TEXTS
         assert [hit.doc_id for hit in index.search("lighthouse lamp", mode="lexical")] == ["lamp.txt"]
