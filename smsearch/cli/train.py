@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -87,7 +88,20 @@ def student(config: ConfigArgument, out: FolderOption = _FOLDER, threads: Thread
 
     with kept_on_interrupt(_KEPT):
         losses = TrainingRun(config, out).train_student(threads=threads, progress=_tell)
-    say("trained; " + ", ".join(f"{name} {value:.3f}" for name, value in losses.items()))
+    say("trained; " + _figures(losses))
+
+
+@app.command("settle")
+def settle(config: ConfigArgument, out: FolderOption = _FOLDER, threads: ThreadsOption = None) -> None:
+    """Settle the trained table: train it on as it will be used, words often cut into their pieces.
+
+    Example: smsearch train settle training.toml
+    """
+    from smsearch.training.pipeline import TrainingRun
+
+    with kept_on_interrupt(_KEPT):
+        losses = TrainingRun(config, out).settle(threads=threads, progress=_tell)
+    say("settled; " + _figures(losses) if losses else "nothing to settle: the configuration asks for no steps")
 
 
 @app.command("export")
@@ -130,7 +144,12 @@ def train_all(
     vocabulary(config, out)
     teacher(config, out)
     student(config, out, threads)
+    settle(config, out, threads)
     export(config, out)
+
+
+def _figures(losses: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {value:.3f}" for name, value in losses.items())
 
 
 def _tell(what: str) -> None:

@@ -30,7 +30,8 @@ def write_card(
         folder: Holds weights and tokenizer.
         config: What the model was trained from.
         corpus: What its text was.
-        made: `step` and `seconds` of the training, `compression_cosine` of the rows, `cosines` of the check texts.
+        made: `step` and `seconds` of the training, under `settled` the same of settling where it was,
+            `compression_cosine` of the rows, `cosines` of the check texts.
         quality: What it is worth, where it was measured.
     """
     parts = [
@@ -92,6 +93,7 @@ def _making(config: TrainingConfig, corpus: CorpusReport, made: Mapping[str, Any
             "- Loss: contrast between the sides, the same against the other side's teacher vector, cosine to its own.",
             f"- Principal directions of the table divided by their mean square to the power {config.whitening:g}, then",
             f"  the norms of its rows raised to the power {config.norm_power:g}.",
+            *_settling(config, made["settled"]),
             "- Numbers rounded to 4 bits, with a scale for each 64 at most: mean cosine "
             f"{made['compression_cosine']:.4f} to the exact rows.",
             "- Everything else stands in `training.toml`; `smsearch train all training.toml` makes it again.",
@@ -99,6 +101,17 @@ def _making(config: TrainingConfig, corpus: CorpusReport, made: Mapping[str, Any
             _table(["language", "pairs"], [[lang, f"{n:,}"] for lang, n in corpus.pairs.items()], columns=4),
         ]
     )
+
+
+def _settling(config: TrainingConfig, settled: Mapping[str, Any]) -> list[str]:
+    if not settled:
+        return []
+    steps, seconds = int(settled["step"]), float(settled["seconds"])
+    rows = steps * config.student.batch / 1e6
+    return [
+        f"- Settled: {steps:,} more batches ({rows:.1f}M pairs, {seconds / 60:.0f} minutes) from there, some words cut",
+        "  into their pieces, languages and sources weighted as `training.toml` says.",
+    ]
 
 
 def _checks(config: TrainingConfig, cosines: Sequence[float]) -> str:

@@ -28,10 +28,16 @@ def whiten(rows: NDArray[np.float32], counts: NDArray[np.int64], power: float) -
         counts: `(n_tokens,)`, how often each token occurs.
         power: From 0 to 0.5.
     """
+    whitened: NDArray[np.float32] = rows @ whitening_of(rows, counts, power)
+    return whitened
+
+
+def whitening_of(rows: NDArray[np.float32], counts: NDArray[np.int64], power: float) -> NDArray[np.float32]:
+    """The matrix that whitens rows, `(dim, dim)` float32; what it is made of is said in `whiten`."""
     squares, directions = np.linalg.eigh((rows * (counts / counts.sum())[:, None].astype(np.float32)).T @ rows)
     scale = np.maximum(squares / squares[-1], _LEAST_SQUARE) ** -power
-    whitened: NDArray[np.float32] = rows @ ((directions * scale) @ directions.T).astype(np.float32)
-    return whitened
+    matrix: NDArray[np.float32] = ((directions * scale) @ directions.T).astype(np.float32)
+    return matrix
 
 
 def temper_norms(rows: NDArray[np.float32], power: float) -> NDArray[np.float32]:

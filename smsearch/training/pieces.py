@@ -54,6 +54,25 @@ class Pieces:
         columns[is_piece] = self.ids[ranges(self.starts[entries], lengths)]
         return csr_matrix((values, columns, ends), shape=(len(entries), len(self.starts) - 1))
 
+    def cut(self, ids: NDArray[np.int32], chosen: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """Entries in a row, those that are chosen and have pieces replaced by these.
+
+        Args:
+            ids: `(n,)`, the entries.
+            chosen: `(n,)`, which of them to cut.
+
+        Returns:
+            What stands there then, and `(n,)`, how many of it come from each entry.
+        """
+        counts = np.where(chosen, self.starts[ids + 1] - self.starts[ids], 0)
+        is_cut = counts > 0
+        counts[~is_cut] = 1
+        begins = np.cumsum(counts) - counts
+        cut = np.empty(int(counts.sum()), np.int32)
+        cut[begins[~is_cut]] = ids[~is_cut]
+        cut[ranges(begins[is_cut], counts[is_cut])] = self.ids[ranges(self.starts[ids[is_cut]], counts[is_cut])]
+        return cut, counts
+
     def fold(self, table: NDArray[np.float32]) -> NDArray[np.float32]:
         """The vectors to export: each entry's own and its share of its pieces'; `(n_tokens, dim)` float32."""
         folded: NDArray[np.float32] = self.made(np.arange(len(table))) @ table

@@ -2,7 +2,8 @@
 
 corpus/        parallel text, cleaned         tokenizer.json  the vocabulary
 teacher/       vectors of the English lines   tokens/         the corpus as ids
-student/       checkpoint                     model/          the encoder, with its card
+student/       checkpoint of the table        settled/        checkpoint of the table, settled
+model/         the encoder, with its card
 """
 
 from __future__ import annotations
@@ -24,11 +25,12 @@ from smsearch.evaluation.encoding import EncoderQuality, evaluate_encoder
 from smsearch.files import file_sha256, read_json_object, write_atomically
 from smsearch.training.batches import PairSampler
 from smsearch.training.card import write_card
-from smsearch.training.compression import compress_table, mean_cosine, save_table, temper_norms, whiten
+from smsearch.training.compression import compress_table, mean_cosine, save_table, temper_norms, whiten, whitening_of
 from smsearch.training.configuration import TrainingConfig
 from smsearch.training.corpus import REPORT, CorpusReport, build_corpus
 from smsearch.training.pieces import Pieces, decomposition
 from smsearch.training.preparing import BatchPreparer
+from smsearch.training.settling import CuttingSampler, turned
 from smsearch.training.student import STATE, Student, train_student
 from smsearch.training.teacher import encode_english, teacher_vectors
 from smsearch.training.tokens import CorpusTokens, write_tokens
@@ -140,13 +142,60 @@ class TrainingRun:
         if threads is not None:
             torch.set_num_threads(threads)
         config = self.config
-        pieces = self._pieces()
+        pieces = self._pieces(self.config.student.piece_share)
         tokens = write_tokens(self.corpus, self.tokenizer, self.folder / "tokens", advance=progress)
         student = Student(pieces.n_entries, config.student)
         student.load(self._student)
         teacher, _ = teacher_vectors(self.corpus, self.folder / "teacher", config.student.dim)
         sampler = PairSampler(tokens, config.sampling, seed=config.student.seed + student.step)
         preparer = BatchPreparer(sampler, teacher, pieces, n_rows=min(config.student.batch, len(tokens.lines)))
+        return self._train(student, preparer, self._student, until=until, progress=progress)
+
+    def settle(
+        self, *, threads: int | None = None, until: int | None = None, progress: Progress = _silent
+    ) -> dict[str, float]:
+        """Settle the trained table, from the last checkpoint on; nothing is done where no steps are asked for.
+
+        Args:
+            threads: Of torch; None for one a core.
+            until: Stop after this step; None for the last.
+            progress: Called now and then with a line that says how far it is.
+
+        Returns:
+            The parts of the loss over the last steps.
+
+        Raises:
+            InputError: If an earlier stage is missing.
+            MissingExtraError: If torch is not installed.
+        """
+        config = self.config
+        if not config.settling.steps:
+            return {}
+        rows = self.rows()
+        import torch
+
+        if threads is not None:
+            torch.set_num_threads(threads)
+        tokens = write_tokens(self.corpus, self.tokenizer, self.folder / "tokens", advance=progress)
+        whitening = whitening_of(rows, self._counts(len(rows)), config.whitening)
+        begun = temper_norms(rows @ whitening, config.norm_power)
+        begun *= np.linalg.norm(rows, axis=1).mean() / np.linalg.norm(begun, axis=1).mean()
+        student = Student.of(begun, config.settling.student(config.student))
+        student.load(self._settled)
+        teacher, _ = teacher_vectors(self.corpus, self.folder / "teacher", config.student.dim)
+        sampler = PairSampler(
+            tokens, config.settling.sampling(config.sampling), seed=config.settling.seed + student.step
+        )
+        cutting = CuttingSampler(sampler, tokens, self._pieces(1.0), config.settling)
+        preparer = BatchPreparer(
+            cutting, turned(teacher, whitening), self._pieces(0.0), n_rows=min(config.student.batch, len(tokens.lines))
+        )
+        return self._train(student, preparer, self._settled, until=until, progress=progress)
+
+    @staticmethod
+    def _train(
+        student: Student, preparer: BatchPreparer, folder: Path, *, until: int | None, progress: Progress
+    ) -> dict[str, float]:
         losses: dict[str, float] = {}
         told = time.monotonic()
 
@@ -156,9 +205,9 @@ class TrainingRun:
                 losses[name] = 0.99 * losses.get(name, value) + 0.01 * value
             if time.monotonic() - told > _TOLD_EVERY:
                 told = time.monotonic()
-                progress(f"step {step:,} of {config.student.steps:,}: " + _figures(losses))
+                progress(f"step {step:,} of {student.plan.steps:,}: " + _figures(losses))
 
-        train_student(student, preparer, self._student, until=until, advance=advance)
+        train_student(student, preparer, folder, until=until, advance=advance)
         return losses
 
     def rows(self) -> NDArray[np.float32]:
@@ -168,10 +217,30 @@ class TrainingRun:
             InputError: If nothing was trained yet.
         """
         self._need(self._student / STATE, "student")
-        pieces = self._pieces()
+        pieces = self._pieces(self.config.student.piece_share)
         student = Student(pieces.n_entries, self.config.student)
         student.load(self._student)
         return pieces.fold(student.table.detach().numpy())
+
+    def finished_rows(self) -> NDArray[np.float32]:
+        """The table as it is exported, not compressed: settled, or else whitened and its norms made smaller.
+
+        Raises:
+            InputError: If nothing was trained yet, or not settled though steps are asked for.
+        """
+        config = self.config
+        if config.settling.steps:
+            self._need(self._settled / STATE, "settle")
+            settled = Student(0, config.settling.student(config.student))
+            settled.load(self._settled)
+            table: NDArray[np.float32] = settled.table.detach().numpy()
+            return table
+        rows = self.rows()
+        return temper_norms(whiten(rows, self._counts(len(rows)), config.whitening), config.norm_power)
+
+    def _counts(self, n: int) -> NDArray[np.int64]:
+        """How often the corpus uses each entry."""
+        return np.bincount(CorpusTokens.open(self.folder / "tokens").ids, minlength=n)
 
     def export(self) -> StaticEncoder:
         """Write the trained table as an encoder that `load_encoder` reads, with its configuration and card.
@@ -179,9 +248,7 @@ class TrainingRun:
         Raises:
             InputError: If nothing was trained yet.
         """
-        config, rows = self.config, self.rows()
-        counts = np.bincount(CorpusTokens.open(self.folder / "tokens").ids, minlength=len(rows))
-        rows = temper_norms(whiten(rows, counts, config.whitening), config.norm_power)
+        config, rows = self.config, self.finished_rows()
         table = compress_table(rows)
         self.model.mkdir(exist_ok=True)
         digests = {WEIGHTS: save_table(self.model / WEIGHTS, table)}
@@ -221,6 +288,10 @@ class TrainingRun:
     def _student(self) -> Path:
         return self.folder / "student"
 
+    @property
+    def _settled(self) -> Path:
+        return self.folder / "settled"
+
     def _encoder(self) -> StaticEncoder:
         return StaticEncoder(self.model, name=self.config.name)
 
@@ -229,12 +300,12 @@ class TrainingRun:
         state = read_json_object(self._student / STATE)
         vectors = self._encoder().encode_passages(self.config.card.check_texts)
         cosines = (vectors[1:] @ vectors[:1].T).ravel().tolist()
-        made = {**state, **read_json_object(self.model / CONFIG), "cosines": cosines}
+        settled = read_json_object(self._settled / STATE)
+        made = {**state, **read_json_object(self.model / CONFIG), "cosines": cosines, "settled": settled}
         write_card(self.model, self.config, report, made, quality)
 
-    def _pieces(self) -> Pieces:
+    def _pieces(self, share: float) -> Pieces:
         entries, scores = zip(*json.loads(self.tokenizer.read_bytes())["model"]["vocab"], strict=True)
-        share = self.config.student.piece_share
         return Pieces.from_lists(decomposition(entries, scores) if share else [[]] * len(entries), share)
 
     @staticmethod

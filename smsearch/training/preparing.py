@@ -7,14 +7,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smsearch.encoders.table import unit_rows
 from smsearch.ragged import distinct, ranges
-from smsearch.training.batches import Batch, PairSampler, Side
+from smsearch.training.batches import Batch, Side
 from smsearch.training.pieces import Pieces
 
 if TYPE_CHECKING:
@@ -43,12 +43,19 @@ class Prepared:
     near: NDArray[np.bool_]
 
 
+class Sampler(Protocol):
+    """Draws batches without end."""
+
+    def draw(self, n_rows: int) -> Batch:
+        """The next batch of `n_rows` rows."""
+
+
 class BatchPreparer:
     """Turns drawn batches into sparse rows, on a thread of its own."""
 
     def __init__(
         self,
-        sampler: PairSampler,
+        sampler: Sampler,
         teacher: NDArray[np.float16],
         pieces: Pieces,
         *,

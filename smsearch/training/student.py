@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from smsearch.files import read_json_object, write_atomically
 from smsearch.training.preparing import BatchPreparer, Prepared
@@ -79,6 +80,15 @@ class Student:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch says once in a process that sparse tensors are beta
             torch.sparse_csr_tensor([0], [], [], size=(0, 0))
+
+    @classmethod
+    def of(cls, rows: NDArray[np.float32], plan: StudentPlan) -> Student:
+        """Go on with rows that stand already."""
+        import torch
+
+        student = cls(0, plan)
+        student._take(torch.from_numpy(np.array(rows, np.float32)), {})
+        return student
 
     def save(self, folder: Path) -> None:
         """Write table, optimiser and step, the step last."""
