@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from smsearch.index.checksums import checksum_of, intact_sql, require_intact
+from smsearch.index.checksums import checksum_of, checksum_sql, intact_sql, require_intact
 from smsearch.index.store import Store
 
 META: Final = "changes"
@@ -42,7 +42,9 @@ class Changes:
 
     def representative(self, passage_id: int, *, came: bool) -> None:
         """Record a representative that came or went."""
-        query = f"INSERT INTO changes (passage_id, added, checksum) VALUES (?1, ?2, {checksum_of(('?1', '?2'))})"
+        query = (
+            f"INSERT INTO changes (passage_id, added, checksum) VALUES (?1, ?2, {checksum_of('changes', ('?1', '?2'))})"
+        )
         self._store.connection.execute(query, (passage_id, int(came)))
         self._add(representatives=1)
 
@@ -59,7 +61,7 @@ class Changes:
         self._touch("documents WHERE source_id = ?1", source_id)
 
     def _touch(self, what: str, number: int) -> None:
-        query = f"INSERT OR IGNORE INTO touched SELECT document_key, {checksum_of(('document_key',))} FROM {what}"
+        query = f"INSERT OR IGNORE INTO touched SELECT document_key, {checksum_sql('touched')} FROM {what}"
         self._add(documents=self._store.connection.execute(query, (number,)).rowcount)
 
     def clear(self) -> None:

@@ -15,20 +15,20 @@ FUNCTION: Final = "row_checksum"
 REPAIR: Final = "`smsearch verify --repair` saves what can be read in a new index"
 CHECKED: Final = {
     "meta": ("key", "value"),
-    "sources": ("path", "name", "format", "fields"),
+    "sources": ("source_id", "path", "name", "format", "fields"),
     "documents": (
-        *("doc_id", "source_id", "source", "title", "author", "date", "lang", "stated_lang"),
+        *("document_key", "doc_id", "source_id", "source", "title", "author", "date", "lang", "stated_lang"),
         *("metadata", "sections", "left_out", "text", "fingerprint"),
     ),
     "passages": (
-        *("document_key", "start", '"end"', "kind", "author", "date", "lang", "heading", "fingerprint"),
+        *("passage_id", "document_key", "start", '"end"', "kind", "author", "date", "lang", "heading", "fingerprint"),
         "representative",
     ),
-    "encodings": ("vector", "sentences", "tokens", "words"),
+    "encodings": ("passage_id", "vector", "sentences", "tokens", "words"),
     "changes": ("passage_id", "added"),
     "touched": ("document_key",),
 }
-"""Columns that the checksum of a row of each table covers."""
+"""Columns that the checksum of a row of each table covers, the name of the table before them."""
 
 _NONE: Final = b"\0none"
 _DIVIDED: Final = b"\0"
@@ -42,9 +42,9 @@ def row_checksum(*values: bytes | None) -> int:
     return checksum
 
 
-def checksum_of(values: Sequence[str]) -> str:
-    """The SQL expression for the checksum of some SQL expressions."""
-    return f"{FUNCTION}({', '.join(f'CAST({value} AS BLOB)' for value in values)})"
+def checksum_of(table: str, values: Sequence[str]) -> str:
+    """The SQL expression for the checksum of a row of a table, from one SQL expression for each column it covers."""
+    return f"{FUNCTION}({', '.join(f'CAST({value} AS BLOB)' for value in (repr(table), *values))})"
 
 
 def checksum_sql(table: str, alias: str = "", **changed: str) -> str:
@@ -55,12 +55,12 @@ def checksum_sql(table: str, alias: str = "", **changed: str) -> str:
         alias: What stands before each column, with its dot.
         changed: Expressions for columns that are about to change.
     """
-    return checksum_of([changed.get(column.strip('"'), f"{alias}{column}") for column in CHECKED[table]])
+    return checksum_of(table, [changed.get(column.strip('"'), f"{alias}{column}") for column in CHECKED[table]])
 
 
 def intact_sql(table: str, alias: str = "") -> str:
     """The SQL expression for whether a row is what was written."""
-    return f"{checksum_sql(table, alias)} = {alias}checksum"
+    return f"{checksum_sql(table, alias)} IS {alias}checksum"
 
 
 def require_intact(is_intact: object, what: str) -> None:

@@ -183,7 +183,7 @@ def create_database(folder: Path, meta: Mapping[str, object]) -> None:
         )
         rows = [(key, json.dumps(value)) for key, value in meta.items()]
         with transaction(connection, write=True):
-            connection.executemany(f"INSERT INTO meta VALUES (?1, ?2, {checksum_of(('?1', '?2'))})", rows)
+            connection.executemany(f"INSERT INTO meta VALUES (?1, ?2, {checksum_of('meta', ('?1', '?2'))})", rows)
         connection.execute("PRAGMA journal_mode = WAL")
     path.replace(folder / FILE_NAME)
 
@@ -381,20 +381,32 @@ def _format_of(connection: Connection, folder: Path) -> int:
 
 
 def _upgrade(connection: Connection) -> None:
-    """From format 2, whose rows have no checksums, or 3, whose record of changes has none and knows no documents."""
+    """From format 2, whose rows have no checksums, or 3, whose checksums say nothing of tables, numbers and changes.
+
+    A row that was damaged before keeps a checksum that does not fit.
+    """
     with transaction(connection, write=True):
         (found,) = connection.execute("PRAGMA user_version").fetchone()
         if found == FORMAT:  # another process was faster
             return
         connection.execute(_TOUCHED)
-        for table in ("changes",) if found == _WITH_CHECKSUMS else CHECKED.keys() - {"touched"}:
-            connection.execute(f"ALTER TABLE {table} ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0")
-            connection.execute(f"UPDATE {table} SET checksum = {checksum_sql(table)}")
+        for table in CHECKED.keys() - {"touched"}:
+            with_checksums = found == _WITH_CHECKSUMS and table != "changes"
+            if not with_checksums:
+                connection.execute(f"ALTER TABLE {table} ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0")
+            is_intact = f"{_checksum_of_format_3(table)} IS checksum" if with_checksums else "TRUE"
+            connection.execute(f"UPDATE {table} SET checksum = {checksum_sql(table)} WHERE {is_intact}")
         (n,) = connection.execute("SELECT COUNT(*) FROM changes").fetchone()
         counts = json.dumps({"revision": 0, "representatives": n, "documents": 0})
-        meta = f"INSERT INTO meta VALUES (?1, ?2, {checksum_of(('?1', '?2'))})"
+        meta = f"INSERT INTO meta VALUES (?1, ?2, {checksum_of('meta', ('?1', '?2'))})"
         connection.execute(meta, ("changes", counts))
         connection.execute(f"PRAGMA user_version = {FORMAT}")
+
+
+def _checksum_of_format_3(table: str) -> str:
+    """What the checksum of a row was: of its columns, neither its table nor its number among them."""
+    columns = CHECKED[table] if table == "meta" else CHECKED[table][1:]
+    return f"{FUNCTION}({', '.join(f'CAST({column} AS BLOB)' for column in columns)})"
 
 
 def _upgrade_apart(folder: Path) -> None:

@@ -8,16 +8,15 @@ from typing import Final
 from smsearch.index.checksums import CHECKED, checksum_of, checksum_sql, intact_sql
 
 
-def _insert_sql(table: str, columns: Sequence[str], first: Sequence[str] = ()) -> str:
+def _insert_sql(table: str, columns: Sequence[str]) -> str:
     """An `INSERT` of a row with its checksum.
 
     Args:
         table: Of those with checksums.
         columns: Covered by the checksum; those that are left out are NULL.
-        first: Columns before them that it does not cover.
     """
-    marks = {column: f"?{n}" for n, column in enumerate((*first, *columns), 1)}
-    covered = checksum_of([marks.get(column, "NULL") for column in CHECKED[table]])
+    marks = {column: f"?{n}" for n, column in enumerate(columns, 1)}
+    covered = checksum_of(table, [marks.get(column, "NULL") for column in CHECKED[table]])
     return f"INSERT INTO {table} ({', '.join(marks)}, checksum) VALUES ({', '.join(marks.values())}, {covered})"
 
 
@@ -32,15 +31,20 @@ FROM passages p JOIN encodings e ON e.passage_id = p.passage_id"""
 
 
 INSERT_PASSAGE: Final = _insert_sql("passages", CHECKED["passages"][:-1])
-INSERT_ENCODING: Final = _insert_sql("encodings", CHECKED["encodings"], ("passage_id",))
+INSERT_ENCODING: Final = _insert_sql("encodings", CHECKED["encodings"])
 MOVE_PASSAGE: Final = (
     'UPDATE passages SET start = ?1, "end" = ?2, author = ?3, date = ?4, heading = ?5, checksum = '
     + checksum_sql("passages", start="?1", end="?2", author="?3", date="?4", heading="?5")
     + " WHERE passage_id = ?6"
 )
+WRITE_SOURCE: Final = (
+    _insert_sql("sources", CHECKED["sources"])
+    + " ON CONFLICT (path) DO UPDATE SET "
+    + ", ".join(f"{column} = excluded.{column}" for column in (*CHECKED["sources"][2:], "checksum"))
+)
+WRITE_META: Final = f"INSERT OR REPLACE INTO meta VALUES (?1, ?2, {checksum_of('meta', ('?1', '?2'))})"
 WRITE_DOCUMENT: Final = (
     _insert_sql("documents", CHECKED["documents"])
     + " ON CONFLICT (doc_id) DO UPDATE SET "
-    + ", ".join(f"{column} = excluded.{column}" for column in (*CHECKED["documents"][1:], "checksum"))
-    + " RETURNING document_key"
+    + ", ".join(f"{column} = excluded.{column}" for column in (*CHECKED["documents"][2:], "checksum"))
 )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from smsearch.errors import IndexDamagedError
-from smsearch.index.checksums import CHECKED, REPAIR, checksum_of, checksum_sql, intact_sql, require_intact
+from smsearch.index.checksums import CHECKED, REPAIR, checksum_sql, intact_sql, require_intact
 from smsearch.index.database import Connection
 from smsearch.index.statements import (
     DOCUMENT,
@@ -21,6 +21,8 @@ from smsearch.index.statements import (
     PASSAGE,
     STATED,
     WRITE_DOCUMENT,
+    WRITE_META,
+    WRITE_SOURCE,
 )
 from smsearch.index.stored import (
     EncodedPassage,
@@ -39,6 +41,7 @@ _NEEDED = (
     ("passages", "passage_id", "encodings"),
     ("encodings", "passage_id", "passages"),
 )
+_LAST_PASSAGE = "SELECT seq FROM sqlite_sequence WHERE name = 'passages'"  # also of those that are gone
 _VARIABLES = 500  # SQLite before 3.32 binds at most 999
 
 
@@ -74,9 +77,7 @@ class Store:
 
     def set_meta(self, key: str, value: Any) -> None:  # noqa: ANN401  any JSON value
         """Store a JSON value under a key."""
-        self.connection.execute(
-            f"INSERT OR REPLACE INTO meta VALUES (?1, ?2, {checksum_of(('?1', '?2'))})", (key, to_json(value))
-        )
+        self.connection.execute(WRITE_META, (key, to_json(value)))
 
     # -- sources ------------------------------------------------------------------------------
 
@@ -86,19 +87,16 @@ class Store:
         Returns:
             Its number, and whether documents were called otherwise.
         """
-        self.connection.execute(
-            "INSERT INTO sources (path, name, format, fields, checksum) VALUES (?1, ?2, ?3, ?4, "
-            f"{checksum_of(('?1', '?2', '?3', '?4'))}) ON CONFLICT (path) DO UPDATE SET name = excluded.name, "
-            "format = excluded.format, fields = excluded.fields, checksum = excluded.checksum",
-            (source.path, source.name, source.format, to_json(recorded_fields(source))),
-        )
         row = self.connection.execute("SELECT source_id FROM sources WHERE path = ?", (source.path,)).fetchone()
+        source_id = int(row[0]) if row else self._next("sources", "source_id")
+        values = (source_id, source.path, source.name, source.format, to_json(recorded_fields(source)))
+        self.connection.execute(WRITE_SOURCE, values)
         renamed = self.connection.execute(
             f"UPDATE documents SET source = ?1, checksum = {checksum_sql('documents', source='?1')} "
             "WHERE source_id = ?2 AND source != ?1",
-            (source.name, row[0]),
+            (source.name, source_id),
         )
-        return int(row[0]), renamed.rowcount > 0
+        return source_id, renamed.rowcount > 0
 
     def sources(self) -> list[Source]:
         """The recorded sources, in the order they were first indexed."""
@@ -180,7 +178,10 @@ class Store:
             left_out: The stretches no passage holds.
             lang: The language it is shown with; None takes the stated one.
         """
+        stored = self.find_document(document.doc_id)
+        key = stored.key if stored else self._next("documents", "document_key")
         values = (
+            key,
             document.doc_id,
             source_id,
             document.source,
@@ -195,8 +196,8 @@ class Store:
             document.text,
             fingerprint,
         )
-        row = self.connection.execute(WRITE_DOCUMENT, values).fetchone()
-        return int(row[0])
+        self.connection.execute(WRITE_DOCUMENT, values)
+        return key
 
     def delete_document(self, key: int) -> None:
         """Delete the row of a document whose passages are gone already."""
@@ -217,9 +218,12 @@ class Store:
     def insert_passage(self, key: int, encoded: EncodedPassage) -> int:
         """Store a passage with its encoding, as its own representative; returns its number."""
         passage = encoded.passage
-        row = self.connection.execute(
+        (last,) = self.connection.execute(_LAST_PASSAGE).fetchone() or (0,)
+        passage_id = int(last) + 1
+        self.connection.execute(
             INSERT_PASSAGE,
             (
+                passage_id,
                 key,
                 passage.start,
                 passage.end,
@@ -231,7 +235,6 @@ class Store:
                 encoded.fingerprint,
             ),
         )
-        passage_id = int(row.lastrowid or 0)
         sentences = array("i", chain.from_iterable(passage.sentences)).tobytes()
         self.connection.execute(INSERT_ENCODING, (passage_id, encoded.vector, sentences, encoded.tokens, encoded.words))
         return passage_id
@@ -313,6 +316,11 @@ class Store:
         if row is None:
             raise IndexDamagedError(f"the document of number {key} is gone; {REPAIR}")
         return as_document(row)
+
+    def _next(self, table: str, key: str) -> int:
+        """A key that no row of a table has."""
+        (last,) = self.connection.execute(f"SELECT COALESCE(MAX({key}), 0) FROM {table}").fetchone()
+        return int(last) + 1
 
     # -- counts -------------------------------------------------------------------------------
 

@@ -26,6 +26,7 @@ from tests.torture.outcomes import Outcome
 from tests.torture.states import Answer, answer_of
 
 QUERIES = ("why say no to social media", "ブログ")
+_PAGE = 4096  # bytes, of SQLite
 DERIVED = ("tokens", "words", "filters", "vectors")
 
 Answers = tuple[Answer, ...]
@@ -136,9 +137,22 @@ def _changes(path: Path, draw: random.Random, other: Path, flips: int) -> Iterat
         for _ in range(max(flips // 10, 2)):
             cut = draw.randrange(size)
             yield f"cut at {cut}", lambda at, cut=cut: at.write_bytes(at.read_bytes()[:cut])
+        for _ in range(max(flips // 4, 2)):
+            one, other_one = draw.randrange(-(-size // _PAGE)), draw.randrange(-(-size // _PAGE))
+            yield f"page {one} of zeros", lambda at, one=one: _overwrite(at, one, None)
+            yield f"page {one} as page {other_one}", lambda at, one=one, two=other_one: _overwrite(at, one, two)
         for _ in range(flips):
             bit = draw.randrange(8 * size)
             yield f"bit {bit} turned over", lambda at, bit=bit: _flip(at, bit)
+
+
+def _overwrite(path: Path, page: int, by: int | None) -> None:
+    """Put zeros, or another page, in the place of one."""
+    data = bytearray(path.read_bytes())
+    length = len(data[page * _PAGE : (page + 1) * _PAGE])
+    new = bytes(length) if by is None else bytes(data[by * _PAGE : (by + 1) * _PAGE])
+    data[page * _PAGE : page * _PAGE + length] = new[:length].ljust(length, b"\0")
+    path.write_bytes(data)
 
 
 def _flip(path: Path, bit: int) -> None:
