@@ -20,7 +20,15 @@ from tests.torture.outcomes import Outcome
 from tests.torture.works import Work, copied, fault_after, start
 
 STEPS = (
-    *("seal broken", "batch kept", "tokens written", "words written", "vectors written", "derived files recorded"),
+    *(
+        "seal broken",
+        "batch kept",
+        "tokens written",
+        "words written",
+        "filters written",
+        "vectors written",
+        "derived files recorded",
+    ),
     *("derived file swept", "database closed", ".bin file aside", ".faiss file aside", ".seal file aside"),
     "tuning recorded",
 )
