@@ -77,6 +77,11 @@ def compress_table(rows: NDArray[np.float32]) -> TokenTable:
     return TokenTable(packed=packed, scales=scales)
 
 
+def rounded_rows(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Rows as they come back from `compress_table`."""
+    return compress_table(rows).rows(np.arange(len(rows), dtype=np.int32))
+
+
 def mean_cosine(rows: NDArray[np.float32], table: TokenTable) -> float:
     """How close compressed rows are to those they were made of; zero rows are left out."""
     restored = table.rows(np.arange(len(table), dtype=np.int32))
