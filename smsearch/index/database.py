@@ -14,13 +14,13 @@ from pathlib import Path
 
 from smsearch.errors import IndexDamagedError, IndexLockedError, IndexStateError, NotFoundError
 from smsearch.files import writer_lock
-from smsearch.index.checksums import CHECKED, FUNCTION, REPAIR, checksum_of, checksum_sql, row_checksum
+from smsearch.index.checksums import FUNCTION, REPAIR, checksum_of, row_checksum
+from smsearch.index.formats import FORMAT, TOUCHED, UPGRADABLE, upgrade
 from smsearch.index.seal import break_seal, set_seal
 
 _logger = logging.getLogger(__name__)
 
 FILE_NAME = "index.sqlite"
-FORMAT = 4
 
 READING_ERRORS = (sqlite3.Error, OverflowError, UnicodeDecodeError)
 """What reading a damaged database may raise."""
@@ -28,8 +28,6 @@ READING_ERRORS = (sqlite3.Error, OverflowError, UnicodeDecodeError)
 Connection = sqlite3.Connection
 Row = tuple[object, ...]
 
-_UPGRADABLE = (2, 3)
-_WITH_CHECKSUMS = 3
 _APPLICATION_ID = 0x534D5345  # "SMSE": lets `file` tell our databases from others
 _BUSY_SECONDS = 30.0
 _HEADER_BYTES = 100
@@ -46,7 +44,6 @@ _DAMAGE_NAMES = {
 }  # ERROR: a column is gone
 _DAMAGE_MESSAGES = ("Could not decode to UTF-8", "user-defined function raised")
 
-_TOUCHED = "CREATE TABLE touched (document_key INTEGER PRIMARY KEY, checksum INTEGER NOT NULL)"
 _SCHEMA = f"""
 -- A checksum covers the columns that index/checksums.py names.
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL, checksum INTEGER NOT NULL) WITHOUT ROWID;
@@ -117,7 +114,7 @@ CREATE TABLE changes (
 );
 
 -- Which documents changed since then, or their passages, or what stands for these.
-{_TOUCHED};
+{TOUCHED};
 
 -- Keys under which representatives of (nearly) the same text meet.
 CREATE TABLE repeats (key INTEGER NOT NULL, passage_id INTEGER NOT NULL, PRIMARY KEY (key, passage_id)) WITHOUT ROWID;
@@ -207,12 +204,13 @@ def open_database(folder: Path, *, writable: bool) -> Connection:
         connection = _connect(path, "rw") if writable else _connect_reader(path)
         try:
             found = _format_of(connection, folder)
-            if found in _UPGRADABLE and writable:
-                _upgrade(connection)
+            if found in UPGRADABLE and writable:
+                with transaction(connection, write=True):
+                    upgrade(connection)
         except BaseException:
             connection.close()
             raise
-    if found in _UPGRADABLE and not writable:
+    if found in UPGRADABLE and not writable:
         connection.close()
         _upgrade_apart(folder)
         return open_database(folder, writable=False)
@@ -371,42 +369,13 @@ def _format_of(connection: Connection, folder: Path) -> int:
         raise IndexDamagedError(
             f"{str(folder / FILE_NAME)!r} is not a smsearch index; name another folder with --index"
         )
-    if found != FORMAT and found not in _UPGRADABLE:
+    if found != FORMAT and found not in UPGRADABLE:
         again = "make it again from its sources with `smsearch index PATH --index NEW_FOLDER`"
         advice = f"upgrade smsearch, or {again}" if found > FORMAT else f"it is too old; {again}"
         raise IndexStateError(
             f"the index {str(folder)!r} has format {found}, this smsearch reads format {FORMAT}: {advice}"
         )
     return int(found)
-
-
-def _upgrade(connection: Connection) -> None:
-    """From format 2, whose rows have no checksums, or 3, whose checksums say nothing of tables, numbers and changes.
-
-    A row that was damaged before keeps a checksum that does not fit.
-    """
-    with transaction(connection, write=True):
-        (found,) = connection.execute("PRAGMA user_version").fetchone()
-        if found == FORMAT:  # another process was faster
-            return
-        connection.execute(_TOUCHED)
-        for table in CHECKED.keys() - {"touched"}:
-            with_checksums = found == _WITH_CHECKSUMS and table != "changes"
-            if not with_checksums:
-                connection.execute(f"ALTER TABLE {table} ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0")
-            is_intact = f"{_checksum_of_format_3(table)} IS checksum" if with_checksums else "TRUE"
-            connection.execute(f"UPDATE {table} SET checksum = {checksum_sql(table)} WHERE {is_intact}")
-        (n,) = connection.execute("SELECT COUNT(*) FROM changes").fetchone()
-        counts = json.dumps({"revision": 0, "representatives": n, "documents": 0})
-        meta = f"INSERT INTO meta VALUES (?1, ?2, {checksum_of('meta', ('?1', '?2'))})"
-        connection.execute(meta, ("changes", counts))
-        connection.execute(f"PRAGMA user_version = {FORMAT}")
-
-
-def _checksum_of_format_3(table: str) -> str:
-    """What the checksum of a row was: of its columns, neither its table nor its number among them."""
-    columns = CHECKED[table] if table == "meta" else CHECKED[table][1:]
-    return f"{FUNCTION}({', '.join(f'CAST({column} AS BLOB)' for column in columns)})"
 
 
 def _upgrade_apart(folder: Path) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import smsearch
-from smsearch.errors import IndexStateError
-from smsearch.index.database import FORMAT
+from smsearch.errors import IndexDamagedError, IndexStateError
+from smsearch.index.formats import FORMAT
 from smsearch.index.seal import set_seal
 
 DATA = Path(__file__).parents[1] / "data"
@@ -42,6 +42,15 @@ def test_an_index_of_an_earlier_format_is_brought_to_ours_and_answers(tmp_path: 
         assert index.verify() == []
     with closing(sqlite3.connect(folder / "index.sqlite")) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (FORMAT,)
+
+
+def test_a_row_that_was_damaged_before_is_not_made_good_by_the_upgrade(tmp_path: Path) -> None:
+    folder = copy_of(3, tmp_path)
+    with closing(sqlite3.connect(folder / "index.sqlite")) as connection, connection:
+        connection.execute("UPDATE documents SET text = REPLACE(text, 'lamp', 'lump')")
+    for _ in range(2):
+        with pytest.raises(IndexDamagedError, match="a row of documents is damaged|'lamp.txt' is damaged"):
+            smsearch.open_index(folder).document("lamp.txt")
 
 
 def test_an_index_that_is_too_old_is_refused_with_what_to_do_and_left_alone(tmp_path: Path) -> None:
