@@ -49,7 +49,7 @@ def test_a_row_that_was_damaged_before_is_not_made_good_by_the_upgrade(tmp_path:
     with closing(sqlite3.connect(folder / "index.sqlite")) as connection, connection:
         connection.execute("UPDATE documents SET text = REPLACE(text, 'lamp', 'lump')")
     for _ in range(2):
-        with pytest.raises(IndexDamagedError, match="a row of documents is damaged|'lamp.txt' is damaged"):
+        with pytest.raises(IndexDamagedError, match=r"a row of documents is damaged|'lamp\.txt' is damaged"):
             smsearch.open_index(folder).document("lamp.txt")
 
 
