@@ -7,9 +7,11 @@ import os
 import select
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -206,9 +208,10 @@ def _wait_for_documents(folder: Path) -> int:
     while time.monotonic() < until:
         time.sleep(0.01)
         if (folder / "index.sqlite").exists():
-            with smsearch.open_index(folder) as index:
-                if len(index):
-                    return len(index)
+            with closing(sqlite3.connect(f"file:{folder / 'index.sqlite'}?mode=ro", uri=True)) as connection:
+                (n,) = connection.execute("SELECT COUNT(*) FROM documents").fetchone()
+            if n:
+                return int(n)
     raise TimeoutError("nothing was stored")
 
 
