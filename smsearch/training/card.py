@@ -94,7 +94,7 @@ def _making(config: TrainingConfig, corpus: CorpusReport, made: Mapping[str, Any
             f"- Principal directions of the table divided by their mean square to the power {config.whitening:g}, then",
             f"  the norms of its rows raised to the power {config.norm_power:g}.",
             *_settling(config, made["settled"]),
-            "- Numbers rounded to 4 bits, with a scale for each 64 at most: mean cosine "
+            "- Numbers rounded to 4 bits, what is left passed on, with a scale for each 64 at most: mean cosine "
             f"{made['compression_cosine']:.4f} to the exact rows.",
             "- Everything else stands in `training.toml`; `smsearch train all training.toml` makes it again.",
             "",

@@ -8,12 +8,17 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from smsearch.encoders.table import BITS, ZERO, TokenTable
+from smsearch.encoders.table import BITS, ZERO, TokenTable, unit_rows
 from smsearch.files import write_atomically
+from smsearch.ragged import ranges
+from smsearch.training.tokens import CorpusTokens
 
 _LARGEST_GROUP: Final = 64
 _SHARES: Final = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75)
 _LEAST_SQUARE: Final = 1e-3  # of the largest
+_TEXTS: Final = 120_000
+_BLOCK: Final = 1 << 14  # texts at once
+_DAMPED: Final = 0.01
 _SMALLEST: Final = float(np.finfo(np.float16).smallest_normal)
 
 
@@ -53,14 +58,35 @@ def temper_norms(rows: NDArray[np.float32], power: float) -> NDArray[np.float32]
     return tempered
 
 
-def compress_table(rows: NDArray[np.float32]) -> TokenTable:
+def text_moments(rows: NDArray[np.float32], tokens: CorpusTokens, *, seed: int = 0) -> NDArray[np.float64]:
+    """Mean of `v v^T` over the unit vectors `v` of some texts of a corpus; `(dim, dim)`.
+
+    Args:
+        rows: `(n_tokens, dim)` float32, the table.
+        tokens: The corpus.
+        seed: Of the choice of texts.
+    """
+    n = len(tokens.starts) - 1
+    texts = np.sort(np.random.default_rng(seed).permutation(n)[:_TEXTS])
+    moments = np.zeros((rows.shape[1], rows.shape[1]))
+    for start in range(0, len(texts), _BLOCK):
+        some = texts[start : start + _BLOCK]
+        lengths = tokens.starts[some + 1] - tokens.starts[some]
+        vectors = unit_rows(_sums(rows, tokens.ids[ranges(tokens.starts[some], lengths)], lengths))
+        moments += vectors.T @ vectors
+    return moments / max(len(texts), 1)
+
+
+def compress_table(rows: NDArray[np.float32], moments: NDArray[np.float64] | None = None) -> TokenTable:
     """Round rows to four bits; a zero row stays zero.
 
     Each group takes the scale that makes its squared error smallest, of a few between three quarters of
-    what its largest number asks for and all of it.
+    what its largest number asks for and all of it. With moments, what rounding a number leaves is passed on to
+    the numbers after it, as it weighs in the products with texts (GPTQ; Frantar et al., ICLR 2023).
 
     Args:
         rows: `(n_tokens, dim)` float32; `dim` is even.
+        moments: Of the texts, from `text_moments`; None rounds every number by itself.
     """
     n, dim = rows.shape
     groups = rows.reshape(n, -1, _group_size(dim))
@@ -71,15 +97,11 @@ def compress_table(rows: NDArray[np.float32]) -> TokenTable:
         error = np.square(_rounded(groups, tried) * tried.astype(np.float32)[..., None] - groups).sum(axis=2)
         scales = np.where(error < least, tried, scales)
         least = np.minimum(error, least)
-    numbers = (_rounded(groups, scales) + ZERO).astype(np.uint8).reshape(n, dim)
+    rounded = _rounded(groups, scales).reshape(n, dim) if moments is None else _passed_on(rows, scales, moments)
+    numbers = (rounded + ZERO).astype(np.uint8)
     low, high = numbers[:, : dim // 2], numbers[:, dim // 2 :]
     packed: NDArray[np.uint8] = np.bitwise_or(low, np.left_shift(high, np.uint8(BITS)))
     return TokenTable(packed=packed, scales=scales)
-
-
-def rounded_rows(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Rows as they come back from `compress_table`."""
-    return compress_table(rows).rows(np.arange(len(rows), dtype=np.int32))
 
 
 def mean_cosine(rows: NDArray[np.float32], table: TokenTable) -> float:
@@ -99,6 +121,38 @@ def save_table(path: Path, table: TokenTable) -> str:
 
 def _rounded(groups: NDArray[np.float32], scales: NDArray[np.float16]) -> NDArray[np.float32]:
     rounded: NDArray[np.float32] = np.rint(groups / scales.astype(np.float32)[..., None]).clip(-ZERO, ZERO - 1)
+    return rounded
+
+
+def _sums(rows: NDArray[np.float32], ids: NDArray[np.int32], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
+    """The sum of the rows of each text."""
+    from scipy.sparse import csr_matrix
+
+    ends = np.concatenate([[0], np.cumsum(lengths)])
+    counts = csr_matrix((np.ones(len(ids), np.float32), ids, ends), shape=(len(lengths), len(rows)))
+    sums: NDArray[np.float32] = counts @ rows
+    return sums
+
+
+def _passed_on(
+    rows: NDArray[np.float32], scales: NDArray[np.float16], moments: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """Whole numbers for rows, column after column, each column's error passed on to those after it."""
+    n, dim = rows.shape
+    damped = moments + _DAMPED * np.trace(moments) / dim * np.eye(dim)
+    factor = np.linalg.cholesky(np.linalg.inv(damped)).T.astype(np.float32)
+    every_scale = np.repeat(scales.astype(np.float32), dim // scales.shape[1], axis=1)
+    left, rounded = rows.copy(), np.empty_like(rows)
+    for start in range(0, dim, _LARGEST_GROUP):
+        end = min(start + _LARGEST_GROUP, dim)
+        errors = np.empty((n, end - start), np.float32)
+        for column in range(start, end):
+            scale = every_scale[:, column]
+            rounded[:, column] = np.rint(left[:, column] / scale).clip(-ZERO, ZERO - 1)
+            error = (left[:, column] - rounded[:, column] * scale) / factor[column, column]
+            left[:, column + 1 : end] -= np.outer(error, factor[column, column + 1 : end])
+            errors[:, column - start] = error
+        left[:, end:] -= errors @ factor[start:end, end:]
     return rounded
 
 

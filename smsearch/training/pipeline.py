@@ -25,7 +25,15 @@ from smsearch.evaluation.encoding import EncoderQuality, evaluate_encoder
 from smsearch.files import file_sha256, read_json_object, write_atomically
 from smsearch.training.batches import PairSampler
 from smsearch.training.card import write_card
-from smsearch.training.compression import compress_table, mean_cosine, save_table, temper_norms, whiten, whitening_of
+from smsearch.training.compression import (
+    compress_table,
+    mean_cosine,
+    save_table,
+    temper_norms,
+    text_moments,
+    whiten,
+    whitening_of,
+)
 from smsearch.training.configuration import TrainingConfig
 from smsearch.training.corpus import REPORT, CorpusReport, build_corpus
 from smsearch.training.pieces import Pieces, decomposition
@@ -249,7 +257,7 @@ class TrainingRun:
             InputError: If nothing was trained yet.
         """
         config, rows = self.config, self.finished_rows()
-        table = compress_table(rows)
+        table = compress_table(rows, text_moments(rows, CorpusTokens.open(self.folder / "tokens")))
         self.model.mkdir(exist_ok=True)
         digests = {WEIGHTS: save_table(self.model / WEIGHTS, table)}
         shutil.copyfile(self.tokenizer, self.model / TOKENIZER)

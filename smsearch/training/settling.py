@@ -33,7 +33,6 @@ class SettlingPlan:
         steps: Batches; 0 leaves the table as it is.
         learning_rate: At the start; it falls linearly to a hundredth.
         warm_up: Steps in which it rises from zero.
-        rounded_steps: The last so many count the rows as they will be exported; see `StudentPlan`.
         cut_shares: How often an entry is cut into its pieces, by the language that uses it most; `other` for the rest.
         passage_share: As in `sampling`.
         lang_weights: Those of `sampling`, times this.
@@ -44,7 +43,6 @@ class SettlingPlan:
     steps: int = 0
     learning_rate: float = 0.0015
     warm_up: int = 100
-    rounded_steps: int = 0
     cut_shares: Mapping[str, float] = field(default_factory=dict)
     passage_share: float = 0.25
     lang_weights: Mapping[str, float] = field(default_factory=dict)
@@ -59,7 +57,6 @@ class SettlingPlan:
             steps=self.steps,
             learning_rate=self.learning_rate,
             warm_up=self.warm_up,
-            rounded_steps=self.rounded_steps,
             piece_share=0.0,
             seed=self.seed,
         )

@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smsearch.files import read_json_object, write_atomically
-from smsearch.training.compression import rounded_rows
 from smsearch.training.preparing import BatchPreparer, Prepared
 
 if TYPE_CHECKING:
@@ -44,8 +43,6 @@ class StudentPlan:
         temperature: Of the contrastive loss.
         teacher_contrast: Weight of the contrast of each side with the other's teacher vector.
         teacher_cosine: Weight of `1 - cosine` of each side with its own teacher vector.
-        rounded_steps: In the last so many steps the entries' vectors count as they will be exported, rounded to four
-            bits, so that they settle where rounding does little harm (Jacob et al., CVPR 2018).
         piece_share: An entry's vector holds this much of the mean of its smaller pieces' vectors; what is
             exported is the sum.
         seed: Of everything that is drawn.
@@ -62,7 +59,6 @@ class StudentPlan:
     temperature: float = 0.05
     teacher_contrast: float = 0.5
     teacher_cosine: float = 1.0
-    rounded_steps: int = 0
     piece_share: float = 0.5
     seed: int = 1
     checkpoint_minutes: float = 5.0
@@ -159,8 +155,6 @@ class Student:
         self._touched = torch.from_numpy(prepared.used)
         with torch.no_grad():
             vectors = torch.sparse.mm(_tensor(prepared.made), self.table[self._touched])
-            if self.step >= plan.steps - plan.rounded_steps:
-                vectors = torch.from_numpy(rounded_rows(vectors.numpy()))
             raw = [torch.sparse.mm(_tensor(sums), vectors) for sums in prepared.sums]
             norms = [each.norm(dim=1, keepdim=True).clamp_min(1e-6) for each in raw]
             units = [each / norm for each, norm in zip(raw, norms, strict=True)]

@@ -82,3 +82,25 @@ def test_an_empty_direction_stays_empty() -> None:
     rows = np.zeros((4, 3), np.float32)
     rows[:, 0] = [1, 2, 3, 4]
     np.testing.assert_allclose(whiten(rows, np.ones(4, np.int64), 0.5), rows, atol=1e-5)
+
+
+def test_errors_that_are_passed_on_weigh_less_in_the_products_with_texts() -> None:
+    rng = np.random.default_rng(3)
+    rows = rng.normal(size=(400, 32)).astype(np.float32)
+    texts = rng.normal(size=(500, 32)) @ np.diag(np.linspace(3, 0.1, 32)) @ np.linalg.qr(rng.normal(size=(32, 32)))[0]
+    moments = texts.T @ texts / len(texts)
+    ids = np.arange(400, dtype=np.int32)
+
+    def lost(table: TokenTable) -> float:
+        errors = table.rows(ids) - rows
+        return float(np.einsum("ij,jk,ik->", errors, moments, errors))
+
+    assert lost(compress_table(rows, moments)) < 0.75 * lost(compress_table(rows))
+
+
+def test_rows_of_zeros_stay_zeros_whatever_texts_are_like() -> None:
+    rows = np.zeros((3, 4), np.float32)
+    rows[1] = [1, -2, 3, 0.5]
+    found = compress_table(rows, np.ones((4, 4))).rows(np.arange(3, dtype=np.int32))
+    assert found[[0, 2]].tolist() == [[0] * 4] * 2
+    np.testing.assert_allclose(found[1], rows[1], atol=0.45)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -9,7 +8,6 @@ import pytest
 import torch
 
 from smsearch.training.batches import Batch, PairSampler, SamplingPlan, Side
-from smsearch.training.compression import rounded_rows
 from smsearch.training.pieces import Pieces, decomposition
 from smsearch.training.preparing import BatchPreparer
 from smsearch.training.student import Student, StudentPlan, contrast
@@ -218,17 +216,3 @@ def test_the_configuration_of_the_tests_is_read(tmp_path: Path) -> None:
         {"en": 80, "other": 80},
         "builtin",
     )
-
-
-def test_the_last_steps_count_rows_as_they_will_be_exported() -> None:
-    pieces = Pieces.from_lists([[]] * 6, 0.0)
-    teacher = np.random.default_rng(0).normal(size=(200, 8))
-    plan = StudentPlan(dim=8, steps=6, rounded_steps=2, batch=2, warm_up=0)
-    rounded, exact = Student(6, plan), Student(6, replace(plan, rounded_steps=0))
-    with preparer(teacher, pieces).batches() as batches:
-        drawn = list(islice(batches, 5))
-    for batch in drawn[:4]:
-        assert rounded.learn(batch) == exact.learn(batch)
-    torch.testing.assert_close(rounded.table, exact.table)
-    exact.table.data = torch.from_numpy(rounded_rows(exact.table.detach().numpy()))
-    assert rounded.learn(drawn[4])["cosine"] == pytest.approx(exact.learn(drawn[4])["cosine"], abs=1e-6)
