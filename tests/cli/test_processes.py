@@ -179,8 +179,8 @@ def test_control_c_keeps_finished_batches_and_the_same_command_goes_on(
 ) -> None:
     rows = tmp_path / "posts.jsonl"
     with rows.open("w", encoding="utf-8") as file:
-        for i in range(4000):
-            text = f"Harbour number {i} freezes in week {i * 7919 % 6007}, and its boats stay on land until spring."
+        for i in range(9000):
+            text = f"Harbour number {i} freezes in week {i * 7919 % 9007}, and its boats stay on land until spring."
             file.write(json.dumps({"id": f"post-{i}", "text": text, "lang": "en"}) + "\n")
     folder = tmp_path / "index"
     indexing = [*COMMAND, "index", str(rows), "--index", str(folder)]
@@ -194,11 +194,11 @@ def test_control_c_keeps_finished_batches_and_the_same_command_goes_on(
     ]
     with smsearch.open_index(folder) as index:
         stored = len(index)
-        assert kept <= stored < 4000
+        assert kept <= stored < 9000
         assert stored % 500 == 0
         assert index.search("harbour boats", 3)[0].text.startswith("Harbour number ")
         report = index.update()
-        assert (report.added, report.unchanged) == (4000 - stored, stored)
+        assert (report.added, report.unchanged) == (9000 - stored, stored)
         assert index.verify() == []
 
 

@@ -34,7 +34,7 @@ def copy(tmp_path: Path) -> Path:
 
 def test_translations_are_near_and_other_subjects_far() -> None:
     vectors = builtin().encode_queries(TEXTS)
-    np.testing.assert_allclose(vectors[0] @ vectors[1:].T, [0.861, 0.005], atol=5e-4)
+    np.testing.assert_allclose(vectors[0] @ vectors[1:].T, [0.856, 0.003], atol=5e-4)
 
 
 def test_it_is_a_token_encoder() -> None:
