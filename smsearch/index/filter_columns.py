@@ -127,8 +127,8 @@ def make_filter_columns(store: Store, keys: NDArray[np.int64] | None = None) -> 
     passage_ids, representatives, owners, lang, kind, date = _numbers(
         6,
         (
-            (ids_, *ids, langs.numbers(of_lang), kinds.numbers(of_kind), dates.numbers(of_date))
-            for ids_, _, *ids, of_lang, of_kind, of_date in _intact_blocks(store, _PASSAGE, keys, "passage")
+            (ids, standing, owner, langs.numbers(of_lang), kinds.numbers(of_kind), dates.numbers(of_date))
+            for ids, _, standing, owner, of_lang, of_kind, of_date in _intact_blocks(store, _PASSAGE, keys, "passage")
         ),
     )
     places = _places(document_keys, owners)

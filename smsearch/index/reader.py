@@ -157,7 +157,7 @@ class IndexReader:
 
     def _columns_of(self, base: Derived) -> FilterColumns:
         if self._base_columns is None:
-            self._base_columns = base.columns or make_filter_columns(self.store)
+            self._base_columns = make_filter_columns(self.store) if base.columns is None else base.columns
         return self._base_columns
 
     def _touched_columns(self) -> tuple[NDArray[np.int64], FilterColumns]:
