@@ -36,11 +36,13 @@ from smsearch.index.stored import (
 )
 from smsearch.records import Document, Passage, Source, Span
 
-_NEEDED = (
-    ("documents", "document_key", "passages"),
-    ("passages", "passage_id", "encodings"),
-    ("encodings", "passage_id", "passages"),
-)
+LOST = {
+    "passages without a document": "FROM passages WHERE document_key NOT IN (SELECT document_key FROM documents)",
+    "passages without a vector": "FROM passages WHERE passage_id NOT IN (SELECT passage_id FROM encodings)",
+    "vectors without a passage": "FROM encodings WHERE passage_id NOT IN (SELECT passage_id FROM passages)",
+}
+"""Rows that others belonged to, by what stands where some are gone."""
+
 _LAST_PASSAGE = "SELECT seq FROM sqlite_sequence WHERE name = 'passages'"  # also of those that are gone
 _VARIABLES = 500  # SQLite before 3.32 binds at most 999
 
@@ -60,9 +62,9 @@ class Store:
         for table in CHECKED:
             query = f"SELECT 1 FROM {table} WHERE NOT {intact_sql(table)} LIMIT 1"
             require_intact(self.connection.execute(query).fetchone() is None, f"a row of {table}")
-        for table, key, others in _NEEDED:
-            query = f"SELECT 1 FROM {others} WHERE {key} NOT IN (SELECT {key} FROM {table}) LIMIT 1"
-            require_intact(self.connection.execute(query).fetchone() is None, f"the table of {table} has lost rows and")
+        for what, lost in LOST.items():
+            found = self.connection.execute(f"SELECT 1 {lost} LIMIT 1").fetchone()
+            require_intact(found is None, f"there are {what}: the index")
 
     # -- meta ---------------------------------------------------------------------------------
 

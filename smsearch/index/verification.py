@@ -11,20 +11,13 @@ from smsearch.index.changes import changed_representatives, touched_documents
 from smsearch.index.checksums import CHECKED, intact_sql
 from smsearch.index.database import Connection, integrity_faults
 from smsearch.index.derived import derived_faults, open_derived
+from smsearch.index.store import LOST
 from smsearch.index.writer import IndexWriter
 
 _UNIT_TOLERANCE = 5e-3  # float16 rounds each component
 
 _COUNTS = {
-    "passages without a document": (
-        "SELECT COUNT(*) FROM passages WHERE document_key NOT IN (SELECT document_key FROM documents)"
-    ),
-    "passages without a vector": (
-        "SELECT COUNT(*) FROM passages WHERE passage_id NOT IN (SELECT passage_id FROM encodings)"
-    ),
-    "vectors without a passage": (
-        "SELECT COUNT(*) FROM encodings WHERE passage_id NOT IN (SELECT passage_id FROM passages)"
-    ),
+    **{what: f"SELECT COUNT(*) {lost}" for what, lost in LOST.items()},
     "passages beyond the end of their document": (
         'SELECT COUNT(*) FROM passages JOIN documents USING (document_key) WHERE "end" > LENGTH(text) OR start >= "end"'
     ),
