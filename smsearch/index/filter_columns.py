@@ -22,6 +22,7 @@ from smsearch.index.store import Store
 _BLOCK: Final = 16_384
 _BOUND: Final = 500  # values; SQLite before 3.32 binds at most 999
 _ALIGNED: Final = 8  # bytes
+_KINDS: Final = ("<i8", "<u4", "<u2", "|u1")  # numpy would read any other name as a little program
 _DOCUMENT: Final = (
     f"SELECT document_key, {DOCUMENT_INTACT}, source, date FROM documents WHERE {{}} ORDER BY document_key"
 )
@@ -215,9 +216,9 @@ def _views(data: NDArray[np.uint8], described: Sequence[tuple[str, int]]) -> Ite
     """
     at = 0
     for name, n in described:
-        kind = np.dtype(name)
-        if kind.kind not in "iu" or n < 0:
+        if name not in _KINDS or n < 0:
             raise ValueError(f"no column of filters holds {n} of {name}")
+        kind = np.dtype(name)
         yield data[at : at + n * kind.itemsize].view(kind)
         at += _padded(n * kind.itemsize)
     if at != len(data):

@@ -143,14 +143,18 @@ def test_columns_of_nothing_are_columns(tmp_path: Path) -> None:
     assert len(columns) == 0
 
 
-@settings(max_examples=200)
-@given(st.data())
-def test_bytes_that_are_no_columns_are_refused_or_harmless(
-    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
-) -> None:
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A whole file of columns."""
     with new_writer(tmp_path_factory.mktemp("index")) as writer:
         put(writer, "a", "ape", "bee", metadata={"tag": "red"})
-        whole = bytearray(buffer_of(make_filter_columns(writer.store)).tobytes())
+        return buffer_of(make_filter_columns(writer.store)).tobytes()
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.data())
+def test_bytes_that_are_no_columns_are_refused_or_harmless(file: bytes, data: st.DataObject) -> None:
+    whole = bytearray(file)
     del whole[data.draw(st.integers(0, len(whole))) :]
     for place in data.draw(st.lists(st.integers(0, max(len(whole) - 1, 0)), max_size=3 if whole else 0)):
         whole[place] = data.draw(st.integers(0, 255))
@@ -160,6 +164,12 @@ def test_bytes_that_are_no_columns_are_refused_or_harmless(
         return
     for filters in ASKED:
         admitted_by(filters, columns)
+
+
+@pytest.mark.parametrize("name", ["04u", "|O8", ">i8", "u,u"])
+def test_columns_of_other_kinds_are_refused_before_numpy_reads_their_names(file: bytes, name: str) -> None:
+    with pytest.raises(ValueError, match="no column of filters holds"):
+        FilterColumns.from_buffer(np.frombuffer(file.replace(b"<u4", name.encode(), 1), np.uint8))
 
 
 def test_a_damaged_row_is_noticed_when_the_columns_are_made(tmp_path: Path) -> None:
