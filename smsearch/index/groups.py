@@ -68,9 +68,9 @@ class Groups:
     def _find(self, title: str, encoded: EncodedPassage) -> int | None:
         for passage_id, is_exact in self.keys.met(encoded.keys, most=_MOST_COMPARED):
             stored = self._read(passage_id)
-            words = passage_words(stored.title, stored.passage)
-            is_same = is_exact and exact_key(stored.passage.text) == encoded.keys[0]
-            if is_same or is_repeat(passage_words(title, encoded.passage), words):
+            if is_exact and exact_key(stored.passage.text) == encoded.keys[0]:
+                return passage_id
+            if is_repeat(passage_words(title, encoded.passage), passage_words(stored.title, stored.passage)):
                 return passage_id
         return None
 
