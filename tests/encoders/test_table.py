@@ -43,11 +43,22 @@ def test_sums_add_rows_of_each_text_and_texts_without_tokens_stay_zero() -> None
     assert TABLE.sums(ids[:0], np.array([0, 0])).tolist() == [[0, 0], [0, 0]]
 
 
-def test_texts_across_blocks_are_summed_like_texts_within_one() -> None:
+@pytest.mark.parametrize("n_tokens", [3, 40_000])
+def test_long_and_many_texts_are_summed_like_short_ones(n_tokens: int) -> None:
     rng = np.random.default_rng(3)
+    packed = rng.integers(0, 256, (n_tokens, 4), np.uint8)
+    table = TokenTable(packed=packed, scales=rng.uniform(0.5, 2, (n_tokens, 2)).astype(np.float16))
     lengths = np.array([1000, 0, 30, 5000, 1, 1, 2048, 0, 700])
-    ids = rng.integers(0, 3, lengths.sum()).astype(np.int32)
-    parts = np.split(TABLE.rows(ids).astype(np.float64), np.cumsum(lengths)[:-1])
+    ids = rng.integers(0, n_tokens, lengths.sum()).astype(np.int32)
+    assert (len(np.unique(ids)) > 3) == (n_tokens > 3)
+    parts = np.split(table.rows(ids).astype(np.float64), np.cumsum(lengths)[:-1])
+    np.testing.assert_allclose(table.sums(ids, lengths), [part.sum(axis=0) for part in parts], rtol=1e-5, atol=1e-3)
+
+
+def test_very_many_texts_are_summed_one_by_one() -> None:
+    lengths = np.arange(100_000) % 4
+    ids = np.arange(lengths.sum(), dtype=np.int32) % 3
+    parts = np.split(TABLE.rows(ids), np.cumsum(lengths)[:-1])
     np.testing.assert_allclose(TABLE.sums(ids, lengths), [part.sum(axis=0) for part in parts], rtol=1e-6)
 
 
