@@ -91,6 +91,19 @@ def student(config: ConfigArgument, out: FolderOption = _FOLDER, threads: Thread
     say("trained; " + _figures(losses))
 
 
+@app.command("grow")
+def grow(config: ConfigArgument, out: FolderOption = _FOLDER) -> None:
+    """Add entries to the vocabulary of the trained table: pieces that often stand side by side in a word.
+
+    Example: smsearch train grow training.toml
+    """
+    from smsearch.training.pipeline import TrainingRun
+
+    with kept_on_interrupt(_KEPT):
+        n_entries = TrainingRun(config, out).grow(progress=_tell)
+    say(f"the vocabulary has {n_entries:,} entries")
+
+
 @app.command("settle")
 def settle(config: ConfigArgument, out: FolderOption = _FOLDER, threads: ThreadsOption = None) -> None:
     """Settle the trained table: train it on as it will be used, words often cut into their pieces.
@@ -144,6 +157,7 @@ def train_all(
     vocabulary(config, out)
     teacher(config, out)
     student(config, out, threads)
+    grow(config, out)
     settle(config, out, threads)
     export(config, out)
 

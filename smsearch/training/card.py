@@ -31,11 +31,11 @@ def write_card(
         config: What the model was trained from.
         corpus: What its text was.
         made: `step` and `seconds` of the training, under `settled` the same of settling where it was,
-            `compression_cosine` of the rows, `cosines` of the check texts.
+            `tokens` and `compression_cosine` of the rows, `cosines` of the check texts.
         quality: What it is worth, where it was measured.
     """
     parts = [
-        _head(folder, config),
+        _head(folder, config, made),
         _making(config, corpus, made),
         *([_checks(config, made["cosines"])] if config.card.check_texts else []),
         *([_worth(quality)] if quality else []),
@@ -45,15 +45,15 @@ def write_card(
     write_atomically(folder / CARD, ("\n\n".join(parts) + "\n").encode())
 
 
-def _head(folder: Path, config: TrainingConfig) -> str:
-    dim, size = config.student.dim, config.vocabulary.size
+def _head(folder: Path, config: TrainingConfig, made: Mapping[str, Any]) -> str:
+    dim, size = config.student.dim, int(made["tokens"])
     megabytes = [(folder / name).stat().st_size / 1e6 for name in (WEIGHTS, TOKENIZER)]
     return "\n".join(
         [
             f"# `{config.name}`, version {config.version}",
             "",
             *([config.card.description, ""] if config.card.description else []),
-            f"A static text encoder: one vector of {dim} numbers for each of at most {size:,} entries of its",
+            f"A static text encoder: one vector of {dim} numbers for each of the {size:,} entries of its",
             "vocabulary. A text's vector is the sum of its tokens' vectors, divided by its length. It needs numpy and",
             "tokenizers, no torch, no network.",
             "",
@@ -93,6 +93,7 @@ def _making(config: TrainingConfig, corpus: CorpusReport, made: Mapping[str, Any
             "- Loss: contrast between the sides, the same against the other side's teacher vector, cosine to its own.",
             f"- Principal directions of the table divided by their mean square to the power {config.whitening:g}, then",
             f"  the norms of its rows raised to the power {config.norm_power:g}.",
+            *_growth(config, int(made["tokens"])),
             *_settling(config, made["settled"]),
             "- Numbers rounded to 4 bits, what is left passed on, with a scale for each 64 at most: mean cosine "
             f"{made['compression_cosine']:.4f} to the exact rows.",
@@ -101,6 +102,15 @@ def _making(config: TrainingConfig, corpus: CorpusReport, made: Mapping[str, Any
             _table(["language", "pairs"], [[lang, f"{n:,}"] for lang, n in corpus.pairs.items()], columns=4),
         ]
     )
+
+
+def _growth(config: TrainingConfig, n_tokens: int) -> list[str]:
+    if not config.growth.entries:
+        return []
+    return [
+        f"- Vocabulary: grown to {n_tokens:,} entries by pieces that often stand side by side in a word; the row of",
+        "  each began as the sum of its pieces' rows.",
+    ]
 
 
 def _settling(config: TrainingConfig, settled: Mapping[str, Any]) -> list[str]:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from smsearch.errors import InputError
 from smsearch.training.batches import SamplingPlan
 from smsearch.training.corpus import CorpusLimits
+from smsearch.training.growing import GrowthPlan
 from smsearch.training.settling import SettlingPlan
 from smsearch.training.student import StudentPlan
 from smsearch.training.teacher import TeacherPlan
@@ -56,7 +57,8 @@ class TrainingConfig:
         teacher: Who teaches.
         sampling: What is drawn how often.
         student: How the table is trained.
-        settling: How it is trained on, whitened and with the norms it will have.
+        growth: How many entries are then added to the vocabulary.
+        settling: How the table is trained on, whitened and with the norms it will have.
         card: What the card says besides the figures.
     """
 
@@ -71,6 +73,7 @@ class TrainingConfig:
     teacher: TeacherPlan = field(default_factory=TeacherPlan)
     sampling: SamplingPlan = field(default_factory=SamplingPlan)
     student: StudentPlan = field(default_factory=StudentPlan)
+    growth: GrowthPlan = field(default_factory=GrowthPlan)
     settling: SettlingPlan = field(default_factory=SettlingPlan)
     card: CardNotes = field(default_factory=CardNotes)
 

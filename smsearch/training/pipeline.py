@@ -2,7 +2,8 @@
 
 corpus/        parallel text, cleaned         tokenizer.json  the vocabulary
 teacher/       vectors of the English lines   tokens/         the corpus as ids
-student/       checkpoint of the table        settled/        checkpoint of the table, settled
+student/       checkpoint of the table        grown/          the vocabulary grown, the corpus as its ids
+settled/       checkpoint of the table, settled
 model/         the encoder, with its card
 """
 
@@ -14,7 +15,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,7 @@ from smsearch.training.compression import (
 )
 from smsearch.training.configuration import TrainingConfig
 from smsearch.training.corpus import REPORT, CorpusReport, build_corpus
+from smsearch.training.growing import entries_of, grow_vocabulary, grown_rows
 from smsearch.training.pieces import Pieces, decomposition
 from smsearch.training.preparing import BatchPreparer
 from smsearch.training.settling import CuttingSampler, turned
@@ -43,6 +45,9 @@ from smsearch.training.student import STATE, Student, train_student
 from smsearch.training.teacher import encode_english, teacher_vectors
 from smsearch.training.tokens import CorpusTokens, write_tokens
 from smsearch.training.vocabulary import save_tokenizer, train_vocabulary
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 EVALUATION: Final = "evaluation.json"
 CONFIGURATION: Final = "training.toml"
@@ -78,8 +83,13 @@ class TrainingRun:
 
     @property
     def tokenizer(self) -> Path:
-        """The vocabulary."""
+        """The vocabulary that the student is trained with."""
         return self.folder / TOKENIZER
+
+    @property
+    def grown_tokenizer(self) -> Path:
+        """The vocabulary of the finished encoder: that one, or what it has grown to."""
+        return self._grown / TOKENIZER if self.config.growth.entries else self.tokenizer
 
     @property
     def model(self) -> Path:
@@ -150,7 +160,7 @@ class TrainingRun:
         if threads is not None:
             torch.set_num_threads(threads)
         config = self.config
-        pieces = self._pieces(self.config.student.piece_share)
+        pieces = _pieces(self.tokenizer, self.config.student.piece_share)
         tokens = write_tokens(self.corpus, self.tokenizer, self.folder / "tokens", advance=progress)
         student = Student(pieces.n_entries, config.student)
         student.load(self._student)
@@ -158,6 +168,27 @@ class TrainingRun:
         sampler = PairSampler(tokens, config.sampling, seed=config.student.seed + student.step)
         preparer = BatchPreparer(sampler, teacher, pieces, n_rows=min(config.student.batch, len(tokens.lines)))
         return self._train(student, preparer, self._student, until=until, progress=progress)
+
+    def grow(self, *, progress: Progress = _silent) -> int:
+        """Add entries to the vocabulary; nothing is done where none are asked for, or where they are there.
+
+        Returns:
+            How many entries the vocabulary has then.
+
+        Raises:
+            InputError: If an earlier stage is missing.
+        """
+        self._need(self.tokenizer, "vocabulary")
+        grown = self.grown_tokenizer
+        if not grown.exists():
+            self._need(self.corpus / REPORT, "corpus")
+            vocabulary = _tokenizer(self.tokenizer)
+            grown.parent.mkdir(exist_ok=True)
+            config = self.config
+            save_tokenizer(
+                grow_vocabulary(self.corpus, vocabulary, config.vocabulary, config.growth, advance=progress), grown
+            )
+        return _tokenizer(grown).get_vocab_size()
 
     def settle(
         self, *, threads: int | None = None, until: int | None = None, progress: Progress = _silent
@@ -184,19 +215,20 @@ class TrainingRun:
 
         if threads is not None:
             torch.set_num_threads(threads)
-        tokens = write_tokens(self.corpus, self.tokenizer, self.folder / "tokens", advance=progress)
         whitening = whitening_of(rows, self._counts(len(rows)), config.whitening)
         begun = temper_norms(rows @ whitening, config.norm_power)
         begun *= np.linalg.norm(rows, axis=1).mean() / np.linalg.norm(begun, axis=1).mean()
-        student = Student.of(begun, config.settling.student(config.student))
+        tokens = self._grown_tokens(progress)
+        student = Student.of(self._with_grown(begun), config.settling.student(config.student))
         student.load(self._settled)
         teacher, _ = teacher_vectors(self.corpus, self.folder / "teacher", config.student.dim)
         sampler = PairSampler(
             tokens, config.settling.sampling(config.sampling), seed=config.settling.seed + student.step
         )
-        cutting = CuttingSampler(sampler, tokens, self._pieces(1.0), config.settling)
+        pieces, whole = (_pieces(self.grown_tokenizer, share) for share in (1.0, 0.0))
+        cutting = CuttingSampler(sampler, tokens, pieces, config.settling)
         preparer = BatchPreparer(
-            cutting, turned(teacher, whitening), self._pieces(0.0), n_rows=min(config.student.batch, len(tokens.lines))
+            cutting, turned(teacher, whitening), whole, n_rows=min(config.student.batch, len(tokens.lines))
         )
         return self._train(student, preparer, self._settled, until=until, progress=progress)
 
@@ -225,7 +257,7 @@ class TrainingRun:
             InputError: If nothing was trained yet.
         """
         self._need(self._student / STATE, "student")
-        pieces = self._pieces(self.config.student.piece_share)
+        pieces = _pieces(self.tokenizer, self.config.student.piece_share)
         student = Student(pieces.n_entries, self.config.student)
         student.load(self._student)
         return pieces.fold(student.table.detach().numpy())
@@ -244,7 +276,20 @@ class TrainingRun:
             table: NDArray[np.float32] = settled.table.detach().numpy()
             return table
         rows = self.rows()
-        return temper_norms(whiten(rows, self._counts(len(rows)), config.whitening), config.norm_power)
+        return self._with_grown(
+            temper_norms(whiten(rows, self._counts(len(rows)), config.whitening), config.norm_power)
+        )
+
+    def _with_grown(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The table with a row for each entry that the vocabulary has gained."""
+        self._need(self.grown_tokenizer, "grow")
+        new = entries_of(_tokenizer(self.grown_tokenizer))[len(rows) :]
+        return grown_rows(rows, _tokenizer(self.tokenizer), new)
+
+    def _grown_tokens(self, progress: Progress = _silent) -> CorpusTokens:
+        """The corpus as ids of the finished encoder."""
+        self._need(self.grown_tokenizer, "grow")
+        return write_tokens(self.corpus, self.grown_tokenizer, self.grown_tokenizer.parent / "tokens", advance=progress)
 
     def _counts(self, n: int) -> NDArray[np.int64]:
         """How often the corpus uses each entry."""
@@ -257,10 +302,10 @@ class TrainingRun:
             InputError: If nothing was trained yet.
         """
         config, rows = self.config, self.finished_rows()
-        table = compress_table(rows, text_moments(rows, CorpusTokens.open(self.folder / "tokens")))
+        table = compress_table(rows, text_moments(rows, self._grown_tokens()))
         self.model.mkdir(exist_ok=True)
         digests = {WEIGHTS: save_table(self.model / WEIGHTS, table)}
-        shutil.copyfile(self.tokenizer, self.model / TOKENIZER)
+        shutil.copyfile(self.grown_tokenizer, self.model / TOKENIZER)
         digests[TOKENIZER] = file_sha256(self.model / TOKENIZER)
         content = {
             "kind": KIND,
@@ -297,6 +342,10 @@ class TrainingRun:
         return self.folder / "student"
 
     @property
+    def _grown(self) -> Path:
+        return self.folder / "grown"
+
+    @property
     def _settled(self) -> Path:
         return self.folder / "settled"
 
@@ -312,10 +361,6 @@ class TrainingRun:
         made = {**state, **read_json_object(self.model / CONFIG), "cosines": cosines, "settled": settled}
         write_card(self.model, self.config, report, made, quality)
 
-    def _pieces(self, share: float) -> Pieces:
-        entries, scores = zip(*json.loads(self.tokenizer.read_bytes())["model"]["vocab"], strict=True)
-        return Pieces.from_lists(decomposition(entries, scores) if share else [[]] * len(entries), share)
-
     @staticmethod
     def _need(path: Path, stage: str) -> None:
         if not path.exists():
@@ -323,6 +368,17 @@ class TrainingRun:
 
 
 _TOLD_EVERY: Final = 10.0  # seconds
+
+
+def _tokenizer(path: Path) -> Tokenizer:
+    from tokenizers import Tokenizer
+
+    return Tokenizer.from_file(str(path))
+
+
+def _pieces(tokenizer: Path, share: float) -> Pieces:
+    entries, scores = zip(*json.loads(tokenizer.read_bytes())["model"]["vocab"], strict=True)
+    return Pieces.from_lists(decomposition(entries, scores) if share else [[]] * len(entries), share)
 
 
 def _figures(values: dict[str, float]) -> str:
