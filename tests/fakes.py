@@ -42,5 +42,8 @@ class KeywordEncoder:
     def token_vectors(self, ids: NDArray[np.int32]) -> NDArray[np.float32]:
         return np.eye(self.dim, dtype=np.float32)[ids]
 
+    def token_cosines(self, vectors: NDArray[np.float32], ids: NDArray[np.int32]) -> NDArray[np.float32]:
+        return vectors @ self.token_vectors(ids).T
+
     def token_weights(self, ids: NDArray[np.int32]) -> NDArray[np.float32]:
         return np.ones(len(ids), dtype=np.float32)

@@ -616,6 +616,7 @@ def test_an_index_in_clusters_can_be_tuned_and_searched_exactly(index: Index, mo
     every = index.search(QUESTION, 12, mode="dense")
     monkeypatch.setattr("smsearch.index.derived.FLAT_LIMIT", 10)
     monkeypatch.setattr("smsearch.search.candidates._EXHAUSTIVE", 10)
+    monkeypatch.setattr("smsearch.search.candidates._DEPTH", 8)
     with index._writing() as writer:
         writer.refresh_derived(force=True)
     status = index.tune(1)
@@ -628,6 +629,10 @@ def test_an_index_in_clusters_can_be_tuned_and_searched_exactly(index: Index, mo
     assert "IVF32,SQ8, 1 clusters visited" in low.vector_index
     assert index.search(QUESTION, 12, mode="dense", exact=True) == exact
     assert len(index.search(QUESTION, 12)) == 12
+    index.tune(1)
+    cosines = {hit.passage_id: hit.dense for hit in index.search(QUESTION, 99, mode="dense", exact=True)}
+    for hit in index.search(QUESTION, 2):  # chosen by estimates, shown with what they are
+        assert hit.dense == pytest.approx(cosines[hit.passage_id], abs=1e-6)
     index.add([Document("note", "The lighthouse keeper counts the ships.")])
     assert index.search("lighthouse keeper", 1)[0].doc_id == "note"
     assert index.verify() == []

@@ -53,5 +53,8 @@ class TokenEncoder(Encoder, Protocol):
     def token_vectors(self, ids: NDArray[np.int32]) -> NDArray[np.float32]:
         """Unit vectors of tokens; `(len(ids), dim)` float32 (zero rows for tokens without a vector)."""
 
+    def token_cosines(self, vectors: NDArray[np.float32], ids: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Cosines of unit vectors with tokens, 0 for those without a vector; `(len(vectors), len(ids))` float32."""
+
     def token_weights(self, ids: NDArray[np.int32]) -> NDArray[np.float32]:
         """How much each token counts in a query; `(len(ids),)` float32, at least 0."""

@@ -182,6 +182,10 @@ class StaticEncoder:
         """Unit vectors of tokens; `(len(ids), dim)` float32 (zero rows for tokens without a vector)."""
         return self.table.unit_rows(ids)
 
+    def token_cosines(self, vectors: NDArray[np.float32], ids: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Cosines of unit vectors with tokens, 0 for those without a vector; `(len(vectors), len(ids))` float32."""
+        return self.table.cosines(vectors, ids)
+
     def token_weights(self, ids: NDArray[np.int32]) -> NDArray[np.float32]:
         """How much each token counts in a query: the norm of its row to `late_exponent`.
 

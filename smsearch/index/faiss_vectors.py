@@ -91,6 +91,10 @@ class FaissIndex:
         found = self._index.reconstruct_batch(np.ascontiguousarray(rows, dtype=np.int64))
         return inner_products_of(query, found)
 
+    def estimates(self, query: Vectors, rows: Rows) -> NDArray[np.float32]:
+        """See `VectorIndex.estimates`; they are the scores."""
+        return self.scores(query, rows)
+
 
 class ClusteredIndex:
     """Vectors of 8 bits a number in clusters, of which a search visits the nearest (FAISS's IVF,SQ8).
@@ -197,6 +201,15 @@ class ClusteredIndex:
     def scores(self, query: Vectors, rows: Rows) -> NDArray[np.float32]:
         """See `VectorIndex.scores`."""
         return inner_products_of(query, self.fetch(rows))
+
+    def estimates(self, query: Vectors, rows: Rows) -> NDArray[np.float32]:
+        """See `VectorIndex.estimates`; by the vectors of 8 bits, which at first are looked up: 25 ms for a million."""
+        if not len(rows):
+            return np.empty(0, np.float32)
+        if self._index.direct_map.no():
+            self._index.make_direct_map()
+        whole = self._index.reconstruct_batch(np.ascontiguousarray(rows, dtype=np.int64))
+        return inner_products_of(query / np.float32(_LARGEST), whole)
 
     def _scores_of_all(self, queries: Vectors, rows: Rows) -> NDArray[np.float32]:
         """Scores of each query's own rows, minus infinity where there is none; a shared row is fetched once."""

@@ -7,6 +7,7 @@ better.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 Vectors = NDArray[np.float32]
 Rows = NDArray[np.int64]
 Fetch = Callable[[Rows], Vectors]
+_OfRows = Callable[[Rows], NDArray[np.float32]]
 
 
 class VectorIndex(Protocol):
@@ -50,6 +52,9 @@ class VectorIndex(Protocol):
     def scores(self, query: Vectors, rows: Rows) -> NDArray[np.float32]:
         """Inner products of one query `(dim,)` with some rows; `(len(rows),)`."""
 
+    def estimates(self, query: Vectors, rows: Rows) -> NDArray[np.float32]:
+        """What the scores are to within a hundredth, by the vectors that are at hand; `(len(rows),)`."""
+
 
 class ExactIndex:
     """Every vector compared with plain numpy: the reference FAISS is held to."""
@@ -81,6 +86,10 @@ class ExactIndex:
     def scores(self, query: Vectors, rows: Rows) -> NDArray[np.float32]:
         """See `VectorIndex.scores`."""
         return inner_products_of(query, self._vectors[rows])
+
+    def estimates(self, query: Vectors, rows: Rows) -> NDArray[np.float32]:
+        """See `VectorIndex.estimates`; they are the scores."""
+        return self.scores(query, rows)
 
 
 class LayeredIndex:
@@ -124,11 +133,18 @@ class LayeredIndex:
 
     def scores(self, query: Vectors, rows: Rows) -> NDArray[np.float32]:
         """See `VectorIndex.scores`."""
+        return self._of_both(rows, partial(self._base.scores, query), partial(self._later.scores, query))
+
+    def estimates(self, query: Vectors, rows: Rows) -> NDArray[np.float32]:
+        """See `VectorIndex.estimates`."""
+        return self._of_both(rows, partial(self._base.estimates, query), partial(self._later.estimates, query))
+
+    def _of_both(self, rows: Rows, base: _OfRows, later: _OfRows) -> NDArray[np.float32]:
         n_base = len(self._base)
         low = rows < n_base
         found = np.empty(len(rows), dtype=np.float32)
-        found[low] = self._base.scores(query, rows[low])
-        found[~low] = self._later.scores(query, rows[~low] - n_base)
+        found[low] = base(rows[low])
+        found[~low] = later(rows[~low] - n_base)
         return found
 
 

@@ -30,24 +30,26 @@ class Candidates:
 
     Attributes:
         rows: Rows of the reader.
-        dense: Cosine with the query in `[-1, 1]`; None in lexical mode.
+        dense: Cosine with the query in `[-1, 1]`, or an estimate of it; None in lexical mode.
         bm25: 0 where no word matched.
         bound: BM25 of a passage that would hold every word of the query in its rarest form.
         late: Late-interaction score in `[-1, 1]`; None where the encoder has no token vectors, or
             the mode does not ask for it.
+        vector: Of the query, `(dim,)`, where `dense` is estimated; else None.
     """
 
     rows: Rows
     dense: Scores | None
     bm25: Scores
     bound: float
-    late: Scores | None
+    late: Scores | None = None
+    vector: Scores | None = None
 
     def take(self, order: NDArray[np.int64]) -> Candidates:
         """Some of them, in the order given."""
         dense = None if self.dense is None else self.dense[order]
         late = None if self.late is None else self.late[order]
-        return Candidates(self.rows[order], dense, self.bm25[order], self.bound, late)
+        return Candidates(self.rows[order], dense, self.bm25[order], self.bound, late, self.vector)
 
 
 def gather_candidates(
@@ -61,7 +63,7 @@ def gather_candidates(
     """The candidates of a query; in hybrid mode by row, else in no particular order.
 
     In hybrid mode these are all admitted rows while they are few, else the best of the dense and of
-    the lexical ranking, without their late scores.
+    the lexical ranking, with estimates of their dense scores and without late ones.
 
     Args:
         reader: The index, within a snapshot.
@@ -74,23 +76,27 @@ def gather_candidates(
     lexical_depth = depth * _LEXICAL_DEPTH if question.mode == "hybrid" else depth
     words_rows, words_scores, bound = _lexical(reader, question, admitted, lexical_depth)
     if question.mode == "lexical":
-        return Candidates(words_rows, None, words_scores, bound, None)
+        return Candidates(words_rows, None, words_scores, bound)
     encoder = load_encoder()
     vector = encoder.encode_queries([question.query])
     if question.mode == "dense":
         scores, rows = reader.vectors.search(vector, depth, admitted=admitted, exact=question.exact)
-        return Candidates(rows[0], scores[0], np.zeros_like(scores[0]), bound, None)
+        return Candidates(rows[0], scores[0], np.zeros_like(scores[0]), bound)
     if depth >= n_admitted:
-        candidates = np.flatnonzero(admitted)
-    else:
-        nearest = reader.vectors.nearest(vector[0], depth, admitted=admitted, exact=question.exact)
-        candidates = np.union1d(nearest, words_rows)
-    bm25 = _spread(candidates, words_rows, words_scores)
-    return Candidates(candidates, reader.vectors.scores(vector[0], candidates), bm25, bound, None)
+        everything = np.flatnonzero(admitted)
+        bm25 = _spread(everything, words_rows, words_scores)
+        return Candidates(everything, reader.vectors.scores(vector[0], everything), bm25, bound)
+    nearest = reader.vectors.nearest(vector[0], depth, admitted=admitted, exact=question.exact)
+    best = np.union1d(nearest, words_rows)
+    bm25 = _spread(best, words_rows, words_scores)
+    return Candidates(best, reader.vectors.estimates(vector[0], best), bm25, bound, vector=vector[0])
 
 
-def with_late_scores(candidates: Candidates, reader: IndexReader, encoder: Encoder, query: str) -> Candidates:
-    """The candidates, whose rows ascend, with their late scores; as they are where the encoder has no token vectors."""
+def with_all_scores(candidates: Candidates, reader: IndexReader, encoder: Encoder, query: str) -> Candidates:
+    """The candidates, whose rows ascend, with exact dense scores, and late ones if the encoder has token vectors."""
+    if candidates.vector is not None:
+        dense = reader.vectors.scores(candidates.vector, candidates.rows)
+        candidates = replace(candidates, dense=dense, vector=None)
     if not isinstance(encoder, TokenEncoder):
         return candidates
     tokens = QueryTokens.from_query(query, encoder)

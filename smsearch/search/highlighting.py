@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from smsearch.encoders.protocol import Encoder, TokenEncoder
 from smsearch.index.stored import StoredPassage
 from smsearch.index.tokens import TokenLists
-from smsearch.search.late import QueryTokens, best_matches, late_scores
+from smsearch.search.late import QueryTokens, late_scores
 from smsearch.text.words import fold_words, query_words
 
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
@@ -102,7 +102,7 @@ class Highlighter:
         if not len(tokens) or not lengths.any():
             return near.tolist()
         telling = tokens.weights >= _LEAST_WEIGHT * tokens.weights.mean()
-        cosines = best_matches(tokens, np.concatenate(ids), self._token_encoder)[telling].max(axis=0)
+        cosines = self._token_encoder.token_cosines(tokens.vectors[telling], np.concatenate(ids)).max(axis=0)
         starts = np.cumsum(lengths) - lengths
         filled = lengths > 0
         near[filled] = np.maximum.reduceat(cosines, starts[filled]) >= _LEAST_COSINE

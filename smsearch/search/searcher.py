@@ -14,7 +14,7 @@ from smsearch.index.derived import stored_vectors
 from smsearch.index.reader import IndexReader
 from smsearch.index.stored import StoredPassage
 from smsearch.records import Hit
-from smsearch.search.candidates import Candidates, Scores, first_depth, gather_candidates, with_late_scores
+from smsearch.search.candidates import Candidates, Scores, first_depth, gather_candidates, with_all_scores
 from smsearch.search.fusion import fuse
 from smsearch.search.highlighting import Highlighter, Stretch
 from smsearch.search.question import Question
@@ -110,7 +110,7 @@ class Searcher:
             depth = max(_DEPTH, 4 * k)
             while True:
                 scores, rows = reader.vectors.search(mean, depth, admitted=reader.alive)
-                candidates = Candidates(rows[0], scores[0], np.zeros_like(scores[0]), 0.0, None)
+                candidates = Candidates(rows[0], scores[0], np.zeros_like(scores[0]), 0.0)
                 ranking = self._ranked(candidates, scores[0])
                 chosen = self._choose(question, ranking, without={stored.doc_id for stored in own.values()})
                 if len(chosen) >= k or len(ranking) < depth:
@@ -118,14 +118,14 @@ class Searcher:
                 depth *= _DEEPER
 
     def _candidates(self, question: Question, admitted: NDArray[np.bool_], depth: int) -> Candidates:
-        """What is ranked; of a hybrid search the `depth` candidates best by meaning and words, with late scores."""
+        """What is ranked; of a hybrid search the `depth` candidates best by meaning and words, with all scores."""
         candidates = gather_candidates(self._reader, self._load_encoder, question, admitted=admitted, depth=depth)
         if question.mode != "hybrid":
             return candidates
         if len(candidates.rows) > depth:
             best = np.argpartition(-fuse(candidates), depth)[:depth]
             candidates = candidates.take(np.sort(best))
-        return with_late_scores(candidates, self._reader, self._load_encoder(), question.query)
+        return with_all_scores(candidates, self._reader, self._load_encoder(), question.query)
 
     def _ranked(self, candidates: Candidates, scores: Scores) -> _Ranking:
         order = np.lexsort((self._reader.passage_ids[candidates.rows], -scores))
@@ -141,7 +141,8 @@ class Searcher:
         """The hits: down the ranking until there are enough."""
         chosen: list[_Choice] = []
         n_hits: dict[str, int] = {}
-        step = max(2 * question.k, _BLOCK)
+        all_count = question.per_document is None and not without
+        step = question.k if all_count else max(2 * question.k, _BLOCK)
         for start in range(0, len(ranking), step):
             for choice in self._shown(question, ranking, start, start + step, without):
                 if question.min_score is not None and ranking.scores[choice.place] < question.min_score:

@@ -93,5 +93,8 @@ def test_token_vectors_are_unit_and_weights_positive(encoder: Encoder) -> None:
     assert [len(row) for row in ids] == encoder.count_tokens(TEXTS).tolist()
     vectors, weights = encoder.token_vectors(ids[1]), encoder.token_weights(ids[1])
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(
+        encoder.token_cosines(vectors, ids[0]), vectors @ encoder.token_vectors(ids[0]).T, atol=1e-5
+    )
     pooled = (vectors * weights[:, None] ** (1 / 2)).sum(axis=0)  # a weight is a norm to the 2
     np.testing.assert_allclose(pooled / np.linalg.norm(pooled), encoder.encode_queries(TEXTS[1:2])[0], atol=1e-5)

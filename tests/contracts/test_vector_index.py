@@ -150,3 +150,16 @@ def test_the_nearest_hold_the_best_of_the_search(build: Build) -> None:
         assert len(set(rows.tolist())) == len(rows)
         assert admitted[rows].all()
     assert index.nearest(vectors[0], 3, admitted=np.zeros(300, np.bool_)).shape == (0,)
+
+
+@every_index
+def test_estimates_are_near_the_scores(build: Build) -> None:
+    rng = np.random.default_rng(7)
+    vectors = rng.standard_normal((300, 64)).astype(np.float32)
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float16).astype(np.float32)
+    index = build(vectors)
+    rows = rng.integers(0, 300, 500)
+    for query in vectors[:3]:
+        np.testing.assert_allclose(index.estimates(query, rows), index.scores(query, rows), atol=0.01)
+    assert index.estimates(vectors[0], rows[:0]).shape == (0,)
+    assert index.search(vectors[:1], 1)[1].tolist() == [[0]]  # a search after it finds what it found before

@@ -62,6 +62,20 @@ def test_very_many_texts_are_summed_one_by_one() -> None:
     np.testing.assert_allclose(TABLE.sums(ids, lengths), [part.sum(axis=0) for part in parts], rtol=1e-6)
 
 
+@pytest.mark.parametrize(("n_vectors", "n_ids"), [(0, 5), (1, 0), (1, 3), (7, 2_000), (40, 1_500)])
+@pytest.mark.parametrize(("dim", "n_groups"), [(384, 6), (64, 1), (8, 4)])
+def test_cosines_are_the_products_of_unit_rows(n_vectors: int, n_ids: int, dim: int, n_groups: int) -> None:
+    rng = np.random.default_rng(n_ids)
+    packed = rng.integers(0, 256, (900, dim // 2), np.uint8)
+    packed[5] = 8 | 8 << 4
+    table = TokenTable(packed=packed, scales=rng.uniform(0.5, 2, (900, n_groups)).astype(np.float16))
+    vectors = unit_rows(rng.normal(size=(n_vectors, dim)).astype(np.float32))
+    ids = np.append(rng.integers(0, 900, n_ids), 5).astype(np.int32)
+    cosines = table.cosines(vectors, ids)
+    np.testing.assert_allclose(cosines, vectors @ table.unit_rows(ids).T, atol=1e-5)
+    np.testing.assert_allclose(cosines[:, -1], 0, atol=1e-5)
+
+
 def test_unit_rows_keep_zero_rows() -> None:
     np.testing.assert_allclose(unit_rows(np.array([[3, 4], [0, 0]], np.float32)), [[0.6, 0.8], [0, 0]])
 

@@ -6,7 +6,7 @@ import pytest
 import smsearch
 from smsearch.encoders import TokenEncoder
 from smsearch.index.tokens import TokenLists
-from smsearch.search.late import QueryTokens, best_matches, inner_products, late_scores
+from smsearch.search.late import QueryTokens, late_scores
 from tests.fakes import KeywordEncoder
 
 BUILTIN = smsearch.load_encoder()
@@ -50,15 +50,6 @@ def test_scores_of_a_stored_index_equal_a_naive_loop(seeds_index: smsearch.Index
         assert hit.late == pytest.approx(naive(query, tokens, BUILTIN)[0], abs=0.02)  # sentences are cut singly
 
 
-@pytest.mark.parametrize(
-    ("n_few", "n_many", "dim"), [(0, 5, 8), (1, 0, 8), (1, 1024, 384), (17, 1000, 384), (90, 3, 500_000)]
-)
-def test_products_in_pieces_are_those_of_the_whole(n_few: int, n_many: int, dim: int) -> None:
-    draw = np.random.default_rng(4)
-    few, many = (draw.integers(-3, 4, (n, dim)).astype(np.float32) for n in (n_few, n_many))
-    assert inner_products(few, many).tolist() == (few @ many.T).tolist()  # whole numbers: no rounding in any order
-
-
 def test_half_of_the_query_found_scores_one_half() -> None:
     encoder = KeywordEncoder()
     lists = TokenLists.from_lists(encoder.token_ids(["cat eel", "dog ape cat", "fox", ""]))
@@ -85,10 +76,3 @@ def test_a_query_without_tokens_scores_every_row_zero() -> None:
 def test_no_rows_have_no_scores() -> None:
     encoder = KeywordEncoder()
     assert late_scores(QueryTokens.from_query("cat", encoder), TokenLists.from_lists([]), encoder).shape == (0,)
-
-
-def test_more_tokens_than_a_block_are_all_compared() -> None:
-    encoder = KeywordEncoder()
-    ids = np.arange(40_000, dtype=np.int32) % 6
-    similarities = best_matches(QueryTokens.from_query("eel", encoder), ids, encoder)
-    np.testing.assert_array_equal(similarities[0], (ids == 4).astype(np.float32))
