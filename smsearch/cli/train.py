@@ -91,19 +91,6 @@ def student(config: ConfigArgument, out: FolderOption = _FOLDER, threads: Thread
     say("trained; " + _figures(losses))
 
 
-@app.command("grow")
-def grow(config: ConfigArgument, out: FolderOption = _FOLDER) -> None:
-    """Add entries to the vocabulary of the trained table: pieces that often stand side by side in a word.
-
-    Example: smsearch train grow training.toml
-    """
-    from smsearch.training.pipeline import TrainingRun
-
-    with kept_on_interrupt(_KEPT):
-        n_entries = TrainingRun(config, out).grow(progress=_tell)
-    say(f"the vocabulary has {n_entries:,} entries")
-
-
 @app.command("settle")
 def settle(config: ConfigArgument, out: FolderOption = _FOLDER, threads: ThreadsOption = None) -> None:
     """Settle the trained table: train it on as it will be used, words often cut into their pieces.
@@ -115,6 +102,19 @@ def settle(config: ConfigArgument, out: FolderOption = _FOLDER, threads: Threads
     with kept_on_interrupt(_KEPT):
         losses = TrainingRun(config, out).settle(threads=threads, progress=_tell)
     say("settled; " + _figures(losses) if losses else "nothing to settle: the configuration asks for no steps")
+
+
+@app.command("grow")
+def grow(config: ConfigArgument, out: FolderOption = _FOLDER, threads: ThreadsOption = None) -> None:
+    """Add entries to the vocabulary, pieces that often stand side by side in a word, and train their rows alone.
+
+    Example: smsearch train grow training.toml
+    """
+    from smsearch.training.pipeline import TrainingRun
+
+    with kept_on_interrupt(_KEPT):
+        losses = TrainingRun(config, out).grow(threads=threads, progress=_tell)
+    say("grown; " + _figures(losses) if losses else "nothing to grow: the configuration asks for no entries")
 
 
 @app.command("export")
@@ -157,8 +157,8 @@ def train_all(
     vocabulary(config, out)
     teacher(config, out)
     student(config, out, threads)
-    grow(config, out)
     settle(config, out, threads)
+    grow(config, out, threads)
     export(config, out)
 
 

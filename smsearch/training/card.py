@@ -30,7 +30,7 @@ def write_card(
         folder: Holds weights and tokenizer.
         config: What the model was trained from.
         corpus: What its text was.
-        made: `step` and `seconds` of the training, under `settled` the same of settling where it was,
+        made: `step` and `seconds` of the training, under `settled` and `grown` the same of these stages,
             `tokens` and `compression_cosine` of the rows, `cosines` of the check texts.
         quality: What it is worth, where it was measured.
     """
@@ -93,8 +93,8 @@ def _making(config: TrainingConfig, corpus: CorpusReport, made: Mapping[str, Any
             "- Loss: contrast between the sides, the same against the other side's teacher vector, cosine to its own.",
             f"- Principal directions of the table divided by their mean square to the power {config.whitening:g}, then",
             f"  the norms of its rows raised to the power {config.norm_power:g}.",
-            *_growth(config, int(made["tokens"])),
             *_settling(config, made["settled"]),
+            *_growth(config, made["grown"], int(made["tokens"])),
             "- Numbers rounded to 4 bits, what is left passed on, with a scale for each 64 at most: mean cosine "
             f"{made['compression_cosine']:.4f} to the exact rows.",
             "- Everything else stands in `training.toml`; `smsearch train all training.toml` makes it again.",
@@ -104,12 +104,14 @@ def _making(config: TrainingConfig, corpus: CorpusReport, made: Mapping[str, Any
     )
 
 
-def _growth(config: TrainingConfig, n_tokens: int) -> list[str]:
+def _growth(config: TrainingConfig, grown: Mapping[str, Any], n_tokens: int) -> list[str]:
     if not config.growth.entries:
         return []
+    langs, steps = ", ".join(lang for lang, n in config.growth.entries.items() if n), int(grown["step"])
     return [
-        f"- Vocabulary: grown to {n_tokens:,} entries by pieces that often stand side by side in a word; the row of",
-        "  each began as the sum of its pieces' rows.",
+        f"- Grown to {n_tokens:,} entries by pieces that often stand side by side in a word ({langs}); their rows",
+        f"  began as the sum of those pieces' rows and learned over {steps:,} batches of these languages",
+        f"  ({float(grown['seconds']) / 60:.0f} minutes), all others held.",
     ]
 
 

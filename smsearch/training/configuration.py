@@ -57,8 +57,8 @@ class TrainingConfig:
         teacher: Who teaches.
         sampling: What is drawn how often.
         student: How the table is trained.
-        growth: How many entries are then added to the vocabulary.
-        settling: How the table is trained on, whitened and with the norms it will have.
+        settling: How it is trained on, whitened and with the norms it will have.
+        growth: Which entries are then added to the vocabulary.
         card: What the card says besides the figures.
     """
 
@@ -73,8 +73,8 @@ class TrainingConfig:
     teacher: TeacherPlan = field(default_factory=TeacherPlan)
     sampling: SamplingPlan = field(default_factory=SamplingPlan)
     student: StudentPlan = field(default_factory=StudentPlan)
-    growth: GrowthPlan = field(default_factory=GrowthPlan)
     settling: SettlingPlan = field(default_factory=SettlingPlan)
+    growth: GrowthPlan = field(default_factory=GrowthPlan)
     card: CardNotes = field(default_factory=CardNotes)
 
     @classmethod

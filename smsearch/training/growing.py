@@ -1,8 +1,8 @@
 """A vocabulary that grows after training: pieces that often stand side by side in a word become an entry of their own.
 
-The row of a new entry begins as the sum of the rows of its pieces, so that every text keeps its vector; settling then
-teaches it what the whole means. The pairs are found as by byte pair encoding (Sennrich et al., ACL 2016), language
-by language, on words as the trained vocabulary cuts them.
+The row of a new entry begins as the sum of the rows of its pieces, so that every text keeps its vector; then it learns
+what the whole means, while all other rows stay. The pairs are found as by byte pair encoding (Sennrich et al., ACL
+2016), language by language, on words as the trained vocabulary cuts them.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from smsearch.training.batches import SamplingPlan
+from smsearch.training.student import StudentPlan
 from smsearch.training.vocabulary import VocabularyPlan, count_words
 
 if TYPE_CHECKING:
@@ -38,11 +40,26 @@ class GrowthPlan:
         entries: New ones of each language; `other` for the languages that are not named.
         source_weights: How much a source counts, by the beginning of its name, before those of `vocabulary`.
         least_count: Rarer ones make no entry, whatever the quota.
+        steps: Batches in which their rows learn; the rows of all other entries stay.
+        learning_rate: At the start; it falls linearly to a hundredth.
+        seed: Of everything that is drawn.
     """
 
     entries: Mapping[str, int] = field(default_factory=dict)
     source_weights: Mapping[str, float] = field(default_factory=dict)
     least_count: float = 2.0
+    steps: int = 1000
+    learning_rate: float = 0.0015
+    seed: int = 3
+
+    def student(self, plan: StudentPlan) -> StudentPlan:
+        """How the rows are trained, where the others were settled by a plan."""
+        return replace(plan, steps=self.steps, learning_rate=self.learning_rate, seed=self.seed)
+
+    def sampling(self, plan: SamplingPlan) -> SamplingPlan:
+        """What is drawn how often: only languages that get entries, each by the number of its pairs."""
+        weights = {lang: float(n > 0) for lang, n in self.entries.items()}
+        return replace(plan, lang_weights={"other": 0.0, **weights})
 
     def quota(self, lang: str) -> int:
         """New entries of a language."""

@@ -2,9 +2,8 @@
 
 corpus/        parallel text, cleaned         tokenizer.json  the vocabulary
 teacher/       vectors of the English lines   tokens/         the corpus as ids
-student/       checkpoint of the table        grown/          the vocabulary grown, the corpus as its ids
-settled/       checkpoint of the table, settled
-model/         the encoder, with its card
+student/       checkpoint of the table        settled/        checkpoint of the table, settled
+grown/         the same with more entries      model/          the encoder, with its card
 """
 
 from __future__ import annotations
@@ -153,12 +152,8 @@ class TrainingRun:
             InputError: If an earlier stage is missing.
             MissingExtraError: If torch is not installed.
         """
-        import torch
-
         self._need(self.tokenizer, "vocabulary")
         self._need(self.folder / "teacher" / "teacher.json", "teacher")
-        if threads is not None:
-            torch.set_num_threads(threads)
         config = self.config
         pieces = _pieces(self.tokenizer, self.config.student.piece_share)
         tokens = write_tokens(self.corpus, self.tokenizer, self.folder / "tokens", advance=progress)
@@ -167,28 +162,7 @@ class TrainingRun:
         teacher, _ = teacher_vectors(self.corpus, self.folder / "teacher", config.student.dim)
         sampler = PairSampler(tokens, config.sampling, seed=config.student.seed + student.step)
         preparer = BatchPreparer(sampler, teacher, pieces, n_rows=min(config.student.batch, len(tokens.lines)))
-        return self._train(student, preparer, self._student, until=until, progress=progress)
-
-    def grow(self, *, progress: Progress = _silent) -> int:
-        """Add entries to the vocabulary; nothing is done where none are asked for, or where they are there.
-
-        Returns:
-            How many entries the vocabulary has then.
-
-        Raises:
-            InputError: If an earlier stage is missing.
-        """
-        self._need(self.tokenizer, "vocabulary")
-        grown = self.grown_tokenizer
-        if not grown.exists():
-            self._need(self.corpus / REPORT, "corpus")
-            vocabulary = _tokenizer(self.tokenizer)
-            grown.parent.mkdir(exist_ok=True)
-            config = self.config
-            save_tokenizer(
-                grow_vocabulary(self.corpus, vocabulary, config.vocabulary, config.growth, advance=progress), grown
-            )
-        return _tokenizer(grown).get_vocab_size()
+        return self._train(student, preparer, self._student, threads=threads, until=until, progress=progress)
 
     def settle(
         self, *, threads: int | None = None, until: int | None = None, progress: Progress = _silent
@@ -210,32 +184,82 @@ class TrainingRun:
         config = self.config
         if not config.settling.steps:
             return {}
+        rows, whitening = self._whitened()
+        student = Student.of(rows, config.settling.student(config.student))
+        student.load(self._settled)
+        tokens = write_tokens(self.corpus, self.tokenizer, self.folder / "tokens", advance=progress)
+        sampling, seed = config.settling.sampling(config.sampling), config.settling.seed + student.step
+        sampler = PairSampler(tokens, sampling, seed=seed)
+        preparer = self._cutting(sampler, tokens, self.tokenizer, whitening)
+        return self._train(student, preparer, self._settled, threads=threads, until=until, progress=progress)
+
+    def grow(
+        self, *, threads: int | None = None, until: int | None = None, progress: Progress = _silent
+    ) -> dict[str, float]:
+        """Add entries to the vocabulary of the settled table and train their rows; all others stay what they are.
+
+        Args:
+            threads: Of torch; None for one a core.
+            until: Stop after this step; None for the last.
+            progress: Called now and then with a line that says how far it is.
+
+        Returns:
+            The parts of the loss over the last steps; nothing where no entries are asked for.
+
+        Raises:
+            InputError: If an earlier stage is missing.
+            MissingExtraError: If torch is not installed.
+        """
+        config = self.config
+        if not config.growth.entries:
+            return {}
+        settled, (_, whitening) = self._settled_rows(), self._whitened()
+        vocabulary, grown = _tokenizer(self.tokenizer), self.grown_tokenizer
+        if not grown.exists():
+            grown.parent.mkdir(exist_ok=True)
+            larger = grow_vocabulary(self.corpus, vocabulary, config.vocabulary, config.growth, advance=progress)
+            save_tokenizer(larger, grown)
+        rows = grown_rows(settled, vocabulary, entries_of(_tokenizer(grown))[len(settled) :])
+        student = Student.of(rows, config.growth.student(config.settling.student(config.student)), held=len(settled))
+        student.load(self._grown)
+        tokens = write_tokens(self.corpus, grown, self._grown / "tokens", advance=progress)
+        sampling = config.growth.sampling(config.settling.sampling(config.sampling))
+        sampler = PairSampler(tokens, sampling, seed=config.growth.seed + student.step)
+        preparer = self._cutting(sampler, tokens, grown, whitening)
+        return self._train(student, preparer, self._grown, threads=threads, until=until, progress=progress)
+
+    def _whitened(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The table that settling begins with, as large as the trained one, and what it was whitened by."""
         rows = self.rows()
+        whitening = whitening_of(rows, self._counts(len(rows)), self.config.whitening)
+        begun = temper_norms(rows @ whitening, self.config.norm_power)
+        begun *= np.linalg.norm(rows, axis=1).mean() / np.linalg.norm(begun, axis=1).mean()
+        return begun, whitening
+
+    def _cutting(
+        self, sampler: PairSampler, tokens: CorpusTokens, tokenizer: Path, whitening: NDArray[np.float32]
+    ) -> BatchPreparer:
+        """Batches whose words are cut into their pieces now and then, taught by what is whitened like the table."""
+        config = self.config
+        teacher, _ = teacher_vectors(self.corpus, self.folder / "teacher", config.student.dim)
+        cutting = CuttingSampler(sampler, tokens, _pieces(tokenizer, 1.0), config.settling)
+        n_rows = min(config.student.batch, len(tokens.lines))
+        return BatchPreparer(cutting, turned(teacher, whitening), _pieces(tokenizer, 0.0), n_rows=n_rows)
+
+    @staticmethod
+    def _train(
+        student: Student,
+        preparer: BatchPreparer,
+        folder: Path,
+        *,
+        threads: int | None,
+        until: int | None,
+        progress: Progress,
+    ) -> dict[str, float]:
         import torch
 
         if threads is not None:
             torch.set_num_threads(threads)
-        whitening = whitening_of(rows, self._counts(len(rows)), config.whitening)
-        begun = temper_norms(rows @ whitening, config.norm_power)
-        begun *= np.linalg.norm(rows, axis=1).mean() / np.linalg.norm(begun, axis=1).mean()
-        tokens = self._grown_tokens(progress)
-        student = Student.of(self._with_grown(begun), config.settling.student(config.student))
-        student.load(self._settled)
-        teacher, _ = teacher_vectors(self.corpus, self.folder / "teacher", config.student.dim)
-        sampler = PairSampler(
-            tokens, config.settling.sampling(config.sampling), seed=config.settling.seed + student.step
-        )
-        pieces, whole = (_pieces(self.grown_tokenizer, share) for share in (1.0, 0.0))
-        cutting = CuttingSampler(sampler, tokens, pieces, config.settling)
-        preparer = BatchPreparer(
-            cutting, turned(teacher, whitening), whole, n_rows=min(config.student.batch, len(tokens.lines))
-        )
-        return self._train(student, preparer, self._settled, until=until, progress=progress)
-
-    @staticmethod
-    def _train(
-        student: Student, preparer: BatchPreparer, folder: Path, *, until: int | None, progress: Progress
-    ) -> dict[str, float]:
         losses: dict[str, float] = {}
         told = time.monotonic()
 
@@ -263,33 +287,29 @@ class TrainingRun:
         return pieces.fold(student.table.detach().numpy())
 
     def finished_rows(self) -> NDArray[np.float32]:
-        """The table as it is exported, not compressed: settled, or else whitened and its norms made smaller.
+        """The table as it is exported, not compressed: grown, or else settled, or else whitened with smaller norms.
 
         Raises:
-            InputError: If nothing was trained yet, or not settled though steps are asked for.
+            InputError: If nothing was trained yet, or not settled or grown though the configuration asks for it.
         """
         config = self.config
+        if config.growth.entries:
+            self._need(self._grown / STATE, "grow")
+            return self._checkpoint(self._grown)
         if config.settling.steps:
-            self._need(self._settled / STATE, "settle")
-            settled = Student(0, config.settling.student(config.student))
-            settled.load(self._settled)
-            table: NDArray[np.float32] = settled.table.detach().numpy()
-            return table
+            return self._settled_rows()
         rows = self.rows()
-        return self._with_grown(
-            temper_norms(whiten(rows, self._counts(len(rows)), config.whitening), config.norm_power)
-        )
+        return temper_norms(whiten(rows, self._counts(len(rows)), config.whitening), config.norm_power)
 
-    def _with_grown(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The table with a row for each entry that the vocabulary has gained."""
-        self._need(self.grown_tokenizer, "grow")
-        new = entries_of(_tokenizer(self.grown_tokenizer))[len(rows) :]
-        return grown_rows(rows, _tokenizer(self.tokenizer), new)
+    def _settled_rows(self) -> NDArray[np.float32]:
+        self._need(self._settled / STATE, "settle")
+        return self._checkpoint(self._settled)
 
-    def _grown_tokens(self, progress: Progress = _silent) -> CorpusTokens:
-        """The corpus as ids of the finished encoder."""
-        self._need(self.grown_tokenizer, "grow")
-        return write_tokens(self.corpus, self.grown_tokenizer, self.grown_tokenizer.parent / "tokens", advance=progress)
+    def _checkpoint(self, folder: Path) -> NDArray[np.float32]:
+        student = Student(0, self.config.student)
+        student.load(folder)
+        table: NDArray[np.float32] = student.table.detach().numpy()
+        return table
 
     def _counts(self, n: int) -> NDArray[np.int64]:
         """How often the corpus uses each entry."""
@@ -302,7 +322,7 @@ class TrainingRun:
             InputError: If nothing was trained yet.
         """
         config, rows = self.config, self.finished_rows()
-        table = compress_table(rows, text_moments(rows, self._grown_tokens()))
+        table = compress_table(rows, text_moments(rows, CorpusTokens.open(self.grown_tokenizer.parent / "tokens")))
         self.model.mkdir(exist_ok=True)
         digests = {WEIGHTS: save_table(self.model / WEIGHTS, table)}
         shutil.copyfile(self.grown_tokenizer, self.model / TOKENIZER)
@@ -357,8 +377,8 @@ class TrainingRun:
         state = read_json_object(self._student / STATE)
         vectors = self._encoder().encode_passages(self.config.card.check_texts)
         cosines = (vectors[1:] @ vectors[:1].T).ravel().tolist()
-        settled = read_json_object(self._settled / STATE)
-        made = {**state, **read_json_object(self.model / CONFIG), "cosines": cosines, "settled": settled}
+        later = {"settled": read_json_object(self._settled / STATE), "grown": read_json_object(self._grown / STATE)}
+        made = {**state, **read_json_object(self.model / CONFIG), "cosines": cosines, **later}
         write_card(self.model, self.config, report, made, quality)
 
     @staticmethod

@@ -74,6 +74,7 @@ class Student:
         self.plan = plan
         self.step = 0
         self.seconds = 0.0
+        self._held = 0
         generator = torch.Generator().manual_seed(plan.seed)
         dim = min(plan.narrow_dim, plan.dim) if plan.narrow_steps else plan.dim
         self._take(0.1 * torch.randn(n_tokens, dim, generator=generator), {})
@@ -82,11 +83,12 @@ class Student:
             torch.sparse_csr_tensor([0], [], [], size=(0, 0))
 
     @classmethod
-    def of(cls, rows: NDArray[np.float32], plan: StudentPlan) -> Student:
-        """Go on with rows that stand already."""
+    def of(cls, rows: NDArray[np.float32], plan: StudentPlan, *, held: int = 0) -> Student:
+        """Go on with rows that stand already, of which the first `held` stay as they are."""
         import torch
 
         student = cls(0, plan)
+        student._held = held
         student._take(torch.from_numpy(np.array(rows, np.float32)), {})
         return student
 
@@ -164,6 +166,7 @@ class Student:
                 raw_grad = (unit_grad - unit * (unit * unit_grad).sum(1, keepdim=True)) / norm
                 vector_grad += torch.sparse.mm(_tensor(sums.T.tocsr()), raw_grad)
             grad[self._touched] = torch.sparse.mm(_tensor(prepared.made.T.tocsr()), vector_grad)
+            grad[: self._held] = 0
             for group in self.optimiser.param_groups:
                 group["lr"] = plan.learning_rate * self._rate()
             self.optimiser.step()

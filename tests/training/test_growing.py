@@ -8,22 +8,26 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tokenizers import Tokenizer
 
 from smsearch import load_encoder
-from smsearch.encoders.static import StaticEncoder
 from smsearch.errors import InputError
+from smsearch.training.batches import SamplingPlan
 from smsearch.training.growing import GrowthPlan, entries_of, grow_vocabulary, grown_rows
 from smsearch.training.pipeline import TrainingRun
+from smsearch.training.student import StudentPlan
 from smsearch.training.vocabulary import VocabularyPlan, build_tokenizer
 from tests.training.parallel import CONFIG, english_lines, translate, write_parallel
 
 GROWTH = """
 [growth]
-entries = { xx = 60, en = 60, other = 5 }
+steps = 150
+learning_rate = 0.01
+entries = { xx = 60, en = 60 }
 """
 SETTLING = """
 [settling]
-steps = 150
+steps = 12
 learning_rate = 0.01
 """
 SMALL = CONFIG  # but for a vocabulary of little more than letters
@@ -110,20 +114,21 @@ def test_an_entry_of_two_languages_is_added_once(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> TrainingRun:
-    """A small student whose vocabulary is to grow."""
+def settled(tmp_path_factory: pytest.TempPathFactory) -> TrainingRun:
+    """A small settled table whose vocabulary is to grow."""
     folder = tmp_path_factory.mktemp("run")
-    (folder / "small.toml").write_text(SMALL + GROWTH + SETTLING)
+    (folder / "small.toml").write_text(SMALL + SETTLING)
     run = TrainingRun(folder / "small.toml", folder / "out")
     run.build_corpus(write_parallel(folder / "texts", 800))
     run.train_vocabulary()
     run.encode_english()
     run.train_student(threads=2)
+    run.settle(threads=2)
     return run
 
 
-def copied(trained: TrainingRun, folder: Path, more: str) -> TrainingRun:
-    shutil.copytree(trained.folder, folder / "out")  # makes the folder too
+def copied(settled: TrainingRun, folder: Path, more: str) -> TrainingRun:
+    shutil.copytree(settled.folder, folder / "out")  # makes the folder too
     (folder / "small.toml").write_text(SMALL + more)
     return TrainingRun(folder / "small.toml", folder / "out")
 
@@ -136,44 +141,54 @@ def found_share(run: TrainingRun) -> float:
     return float((found == np.arange(len(english))).mean())
 
 
-@pytest.mark.parametrize("settling", ["", SETTLING])
-def test_the_model_has_the_entries_that_were_added(trained: TrainingRun, tmp_path: Path, settling: str) -> None:
-    run = copied(trained, tmp_path, GROWTH + settling)
-    n_before = len(json.loads(run.tokenizer.read_bytes())["model"]["vocab"])
-    n_after = run.grow()
-    assert n_before < n_after <= n_before + 60 + 60 + 5
-    assert run.grow() == n_after
-    run.settle(threads=2)
+def test_new_entries_learn_what_their_pieces_could_not_and_all_others_stay(
+    settled: TrainingRun, tmp_path: Path
+) -> None:
+    plain = copied(settled, tmp_path / "plain", SETTLING)
+    assert plain.grow() == {}
+    plain.export()
+    assert not (plain.folder / "grown").exists()
+    run = copied(settled, tmp_path / "grown", SETTLING + GROWTH)
+    assert run.grow(threads=2, until=5)
+    assert json.loads((run.folder / "grown" / "state.json").read_text())["step"] == 5
+    assert run.grow(threads=2)
+    before, after = plain.finished_rows(), run.finished_rows()
+    n_before, n_after = len(before), len(after)
+    assert n_before < n_after <= n_before + 60 + 60
+    np.testing.assert_array_equal(after[:n_before], before)
+    begun = grown_rows(
+        before,
+        Tokenizer.from_file(str(run.tokenizer)),
+        entries_of(Tokenizer.from_file(str(run.grown_tokenizer)))[n_before:],
+    )
+    assert not np.isclose(after[n_before:], begun[n_before:], atol=1e-3).all(axis=1).any()
     encoder = run.export()
     encoder.verify()
-    assert isinstance(encoder, StaticEncoder)
     assert len(encoder.table) == n_after
-    assert f"grown to {n_after:,} entries" in (run.model / "README.md").read_text()
+    card = (run.model / "README.md").read_text()
+    assert f"Grown to {n_after:,} entries" in card
+    assert "over 150 batches" in card
+    assert found_share(run) > max(found_share(plain) + 0.2, 0.7), (found_share(run), found_share(plain))
 
 
-def test_entries_that_were_added_learn_what_their_pieces_could_not(trained: TrainingRun, tmp_path: Path) -> None:
-    shares = []
-    for name, more in (("plain", SETTLING), ("grown", GROWTH + SETTLING)):
-        run = copied(trained, tmp_path / name, more)
-        run.grow()
-        run.settle(threads=2)
-        run.export()
-        shares.append(found_share(run))
-    assert shares[1] > max(shares[0] + 0.2, 0.7), shares
-
-
-def test_where_nothing_is_to_grow_the_vocabulary_stays(trained: TrainingRun, tmp_path: Path) -> None:
-    run = copied(trained, tmp_path, "")
-    before = run.tokenizer.read_bytes()
-    assert run.grow() == len(json.loads(before)["model"]["vocab"])
-    run.export()
-    assert (run.model / "tokenizer.json").read_bytes() == before
-    assert not (run.folder / "grown").exists()
-
-
-@pytest.mark.parametrize(("more", "stage"), [(GROWTH, "export"), (GROWTH + SETTLING, "settle")])
-def test_a_vocabulary_that_is_to_grow_has_grown_before(
-    trained: TrainingRun, tmp_path: Path, more: str, stage: str
+@pytest.mark.parametrize(
+    ("more", "stage", "first"),
+    [(GROWTH, "grow", "settle"), (SETTLING + GROWTH, "export", "grow")],
+)
+def test_a_stage_says_which_one_comes_first(
+    settled: TrainingRun, tmp_path: Path, more: str, stage: str, first: str
 ) -> None:
-    with pytest.raises(InputError, match="run the stage 'grow' first"):
-        getattr(copied(trained, tmp_path, more), stage)()
+    run = copied(settled, tmp_path, more)
+    if first == "settle":
+        shutil.rmtree(run.folder / "settled")
+    with pytest.raises(InputError, match=f"run the stage '{first}' first"):
+        getattr(run, stage)()
+
+
+def test_only_languages_that_get_entries_are_drawn() -> None:
+    plan = GrowthPlan(entries={"xx": 5, "yy": 0}, steps=7, learning_rate=0.5, seed=9)
+    sampling = plan.sampling(SamplingPlan(lang_weights={"xx": 3.0, "zz": 2.0}, passage_share=0.1))
+    assert (sampling.lang_weights, sampling.passage_share) == ({"other": 0.0, "xx": 1.0, "yy": 0.0}, 0.1)
+    student = plan.student(StudentPlan(dim=8, warm_up=3))
+    assert (student.steps, student.learning_rate, student.seed) == (7, 0.5, 9)
+    assert (student.dim, student.warm_up) == (8, 3)
