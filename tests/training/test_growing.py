@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
@@ -90,6 +90,7 @@ def test_languages_without_spaces_take_no_long_entries(tmp_path: Path) -> None:
         assert entries_of(grown)[1 + len(LETTERS) :] == expected
 
 
+@settings(max_examples=20, deadline=None)  # each example counts words in processes of its own
 @given(words=st.lists(st.text("abcd", min_size=1, max_size=7), min_size=1, max_size=30))
 def test_every_text_keeps_its_vector_and_needs_no_more_tokens(
     words: list[str], tmp_path_factory: pytest.TempPathFactory
