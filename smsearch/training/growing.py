@@ -8,7 +8,6 @@ what the whole means, while all other rows stay. The pairs are found as by byte 
 from __future__ import annotations
 
 import json
-import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,7 +21,7 @@ from numpy.typing import NDArray
 
 from smsearch.training.batches import SamplingPlan
 from smsearch.training.student import StudentPlan
-from smsearch.training.vocabulary import VocabularyPlan, count_words
+from smsearch.training.vocabulary import VocabularyPlan, count_words, score_of
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -49,7 +48,7 @@ class GrowthPlan:
     source_weights: Mapping[str, float] = field(default_factory=dict)
     least_count: float = 2.0
     steps: int = 1000
-    learning_rate: float = 0.0015
+    learning_rate: float = 0.006
     seed: int = 3
 
     def student(self, plan: StudentPlan) -> StudentPlan:
@@ -87,7 +86,7 @@ def grow_vocabulary(
     counts = count_words(corpus, replace(vocabulary, source_weights=weights), advance=advance)
     known = set(tokenizer.get_vocab())
     added: dict[str, float] = {}
-    for lang in sorted(counts, key=lambda lang: (-plan.quota(lang), lang)):
+    for lang in sorted(filter(plan.quota, counts), key=lambda lang: (-plan.quota(lang), lang)):
         longest = _LONGEST_OF_RUNS if lang in vocabulary.runs else _LONGEST
         words = [(word, n) for word, n in counts[lang].items() if any(map(str.isalpha, word))]
         cuts = [([piece.value for piece in tokenizer.model.tokenize(word)], n) for word, n in words]
@@ -117,7 +116,7 @@ def entries_of(tokenizer: Tokenizer) -> list[str]:
 
 def _with_entries(tokenizer: Tokenizer, added: Mapping[str, float]) -> Tokenizer:
     content = json.loads(tokenizer.to_str())
-    content["model"]["vocab"] += [[entry, round(0.35 * math.log(n + 1) - 12, 4)] for entry, n in added.items()]
+    content["model"]["vocab"] += [[entry, round(score_of(n), 4)] for entry, n in added.items()]
     grown: Tokenizer = type(tokenizer).from_str(json.dumps(content))
     return grown
 

@@ -278,7 +278,12 @@ def _fill(
         final.setdefault(piece, n)
     _fill_with_words(final, counts, room)
     ordered = sorted(final.items(), key=lambda entry: (-entry[1], entry[0]))
-    return {entry: 0.35 * math.log(n + 1) - 12 for entry, n in ordered}
+    return {entry: score_of(n) for entry, n in ordered}
+
+
+def score_of(n: float) -> float:
+    """The score of an entry that was seen n times: so that few pieces win."""
+    return 0.35 * math.log(n + 1) - 12
 
 
 def _fill_with_words(final: dict[str, float], counts: Mapping[str, Counter[str]], room: int) -> None:
