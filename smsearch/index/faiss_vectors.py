@@ -88,8 +88,7 @@ class FaissIndex:
         """See `VectorIndex.scores`."""
         if not len(rows):
             return np.empty(0, np.float32)
-        found = self._index.reconstruct_batch(np.ascontiguousarray(rows, dtype=np.int64))
-        return inner_products_of(query, found)
+        return inner_products_of(query, _stored(self._index, rows))
 
     def estimates(self, query: Vectors, rows: Rows) -> NDArray[np.float32]:
         """See `VectorIndex.estimates`; they are the scores."""
@@ -208,8 +207,7 @@ class ClusteredIndex:
             return np.empty(0, np.float32)
         if self._index.direct_map.no():
             self._index.make_direct_map()
-        whole = self._index.reconstruct_batch(np.ascontiguousarray(rows, dtype=np.int64))
-        return inner_products_of(query / np.float32(_LARGEST), whole)
+        return inner_products_of(query / np.float32(_LARGEST), _stored(self._index, rows))
 
     def _scores_of_all(self, queries: Vectors, rows: Rows) -> NDArray[np.float32]:
         """Scores of each query's own rows, minus infinity where there is none; a shared row is fetched once."""
@@ -305,6 +303,17 @@ def _selector(faiss: Any, admitted: NDArray[np.bool_]) -> Any:  # noqa: ANN401  
 
 def _serialized(index: Any) -> memoryview:  # noqa: ANN401  faiss has no types
     return memoryview(_faiss().serialize_index(index))
+
+
+def _stored(index: Any, rows: Rows) -> Vectors:  # noqa: ANN401  faiss has no types
+    """Vectors as they stand in an index.
+
+    On one thread: before FAISS 1.15 there are several, and where processes share the cores these wait for each other
+    so long that a query takes seconds.
+    """
+    _prepared(1)
+    found: Vectors = index.reconstruct_batch(np.ascontiguousarray(rows, dtype=np.int64))
+    return found
 
 
 def _prepared(n_parts: int) -> Any:  # noqa: ANN401  faiss has no types

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import faiss
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -149,3 +150,15 @@ def test_tuning_visits_no_more_clusters_than_the_recall_needs() -> None:
     exact = np.argsort(-(queries @ vectors.T), axis=1)[:, :10]
     found = np.mean([np.isin(a, b).mean() for a, b in zip(exact, index.search(queries, 10)[1], strict=True)])
     assert found > 0.9  # on other queries than those it was tuned on
+
+
+@pytest.mark.parametrize("kind", [FaissIndex, ClusteredIndex])
+def test_a_look_at_some_rows_takes_one_thread(kind: type[FaissIndex | ClusteredIndex]) -> None:
+    vectors = unit_vectors(500, 32)
+    index = clustered(vectors)
+    if kind is FaissIndex:
+        index = FaissIndex.empty(32)
+        index.add(vectors)
+    faiss.omp_set_num_threads(2)
+    index.estimates(vectors[0], np.arange(300))
+    assert faiss.omp_get_max_threads() == 1
