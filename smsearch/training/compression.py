@@ -8,16 +8,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from smsearch.encoders.table import BITS, ZERO, TokenTable, unit_rows
+from smsearch.encoders.table import BITS, ZERO, TokenTable
 from smsearch.files import write_atomically
-from smsearch.ragged import ranges
 from smsearch.training.tokens import CorpusTokens
 
 _LARGEST_GROUP: Final = 64
 _SHARES: Final = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75)
 _LEAST_SQUARE: Final = 1e-3  # of the largest
 _TEXTS: Final = 120_000
-_BLOCK: Final = 1 << 14  # texts at once
 _DAMPED: Final = 0.01
 _SMALLEST: Final = float(np.finfo(np.float16).smallest_normal)
 
@@ -69,10 +67,7 @@ def text_moments(rows: NDArray[np.float32], tokens: CorpusTokens, *, seed: int =
     n = len(tokens.starts) - 1
     texts = np.sort(np.random.default_rng(seed).permutation(n)[:_TEXTS])
     moments = np.zeros((rows.shape[1], rows.shape[1]))
-    for start in range(0, len(texts), _BLOCK):
-        some = texts[start : start + _BLOCK]
-        lengths = tokens.starts[some + 1] - tokens.starts[some]
-        vectors = unit_rows(_sums(rows, tokens.ids[ranges(tokens.starts[some], lengths)], lengths))
+    for vectors in tokens.vectors(rows, texts):
         moments += vectors.T @ vectors
     return moments / max(len(texts), 1)
 
@@ -122,16 +117,6 @@ def save_table(path: Path, table: TokenTable) -> str:
 def _rounded(groups: NDArray[np.float32], scales: NDArray[np.float16]) -> NDArray[np.float32]:
     rounded: NDArray[np.float32] = np.rint(groups / scales.astype(np.float32)[..., None]).clip(-ZERO, ZERO - 1)
     return rounded
-
-
-def _sums(rows: NDArray[np.float32], ids: NDArray[np.int32], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
-    """The sum of the rows of each text."""
-    from scipy.sparse import csr_matrix
-
-    ends = np.concatenate([[0], np.cumsum(lengths)])
-    counts = csr_matrix((np.ones(len(ids), np.float32), ids, ends), shape=(len(lengths), len(rows)))
-    sums: NDArray[np.float32] = counts @ rows
-    return sums
 
 
 def _passed_on(

@@ -1,7 +1,8 @@
 """A vocabulary that grows after training: pieces that often stand side by side in a word become an entry of their own.
 
 The row of a new entry begins as the sum of the rows of its pieces, so that every text keeps its vector; then it learns
-what the whole means, while all other rows stay. The pairs are found as by byte pair encoding (Sennrich et al., ACL
+what the whole means, while all other rows stay, and these teach it: a text should say what its English line says in the
+table already. The pairs are found as by byte pair encoding (Sennrich et al., ACL
 2016), language by language, on words as the trained vocabulary cuts them.
 """
 
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 
 from smsearch.training.batches import SamplingPlan
 from smsearch.training.student import StudentPlan
+from smsearch.training.tokens import CorpusTokens
 from smsearch.training.vocabulary import VocabularyPlan, count_words, score_of
 
 if TYPE_CHECKING:
@@ -107,6 +109,12 @@ def grown_rows(rows: NDArray[np.float32], tokenizer: Tokenizer, entries: Sequenc
     """
     sums = [rows[[piece.id for piece in tokenizer.model.tokenize(entry)]].sum(axis=0) for entry in entries]
     return np.concatenate([rows, np.array(sums, np.float32).reshape(len(entries), rows.shape[1])])
+
+
+def english_vectors(rows: NDArray[np.float32], tokens: CorpusTokens) -> NDArray[np.float16]:
+    """The English lines as a table has them, which teach new entries; `(n_english, dim)` float16, unit rows."""
+    blocks = tokens.vectors(rows, np.arange(tokens.n_english))
+    return np.concatenate([block.astype(np.float16) for block in blocks])
 
 
 def entries_of(tokenizer: Tokenizer) -> list[str]:

@@ -36,7 +36,7 @@ from smsearch.training.compression import (
 )
 from smsearch.training.configuration import TrainingConfig
 from smsearch.training.corpus import REPORT, CorpusReport, build_corpus
-from smsearch.training.growing import entries_of, grow_vocabulary, grown_rows
+from smsearch.training.growing import english_vectors, entries_of, grow_vocabulary, grown_rows
 from smsearch.training.pieces import Pieces, decomposition
 from smsearch.training.preparing import BatchPreparer
 from smsearch.training.settling import CuttingSampler, turned
@@ -190,7 +190,8 @@ class TrainingRun:
         tokens = write_tokens(self.corpus, self.tokenizer, self.folder / "tokens", advance=progress)
         sampling, seed = config.settling.sampling(config.sampling), config.settling.seed + student.step
         sampler = PairSampler(tokens, sampling, seed=seed)
-        preparer = self._cutting(sampler, tokens, self.tokenizer, whitening)
+        teacher, _ = teacher_vectors(self.corpus, self.folder / "teacher", config.student.dim)
+        preparer = self._cutting(sampler, tokens, self.tokenizer, turned(teacher, whitening))
         return self._train(student, preparer, self._settled, threads=threads, until=until, progress=progress)
 
     def grow(
@@ -213,7 +214,7 @@ class TrainingRun:
         config = self.config
         if not config.growth.entries:
             return {}
-        settled, (_, whitening) = self._settled_rows(), self._whitened()
+        settled = self._settled_rows()
         vocabulary, grown = _tokenizer(self.tokenizer), self.grown_tokenizer
         if not grown.exists():
             grown.parent.mkdir(exist_ok=True)
@@ -225,7 +226,7 @@ class TrainingRun:
         tokens = write_tokens(self.corpus, grown, self._grown / "tokens", advance=progress)
         sampling = config.growth.sampling(config.settling.sampling(config.sampling))
         sampler = PairSampler(tokens, sampling, seed=config.growth.seed + student.step)
-        preparer = self._cutting(sampler, tokens, grown, whitening)
+        preparer = self._cutting(sampler, tokens, grown, english_vectors(rows, tokens))
         return self._train(student, preparer, self._grown, threads=threads, until=until, progress=progress)
 
     def _whitened(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -237,14 +238,12 @@ class TrainingRun:
         return begun, whitening
 
     def _cutting(
-        self, sampler: PairSampler, tokens: CorpusTokens, tokenizer: Path, whitening: NDArray[np.float32]
+        self, sampler: PairSampler, tokens: CorpusTokens, tokenizer: Path, teacher: NDArray[np.float16]
     ) -> BatchPreparer:
-        """Batches whose words are cut into their pieces now and then, taught by what is whitened like the table."""
-        config = self.config
-        teacher, _ = teacher_vectors(self.corpus, self.folder / "teacher", config.student.dim)
-        cutting = CuttingSampler(sampler, tokens, _pieces(tokenizer, 1.0), config.settling)
-        n_rows = min(config.student.batch, len(tokens.lines))
-        return BatchPreparer(cutting, turned(teacher, whitening), _pieces(tokenizer, 0.0), n_rows=n_rows)
+        """Batches whose words are cut into their pieces now and then."""
+        cutting = CuttingSampler(sampler, tokens, _pieces(tokenizer, 1.0), self.config.settling)
+        n_rows = min(self.config.student.batch, len(tokens.lines))
+        return BatchPreparer(cutting, teacher, _pieces(tokenizer, 0.0), n_rows=n_rows)
 
     @staticmethod
     def _train(
@@ -284,7 +283,7 @@ class TrainingRun:
         pieces = _pieces(self.tokenizer, self.config.student.piece_share)
         student = Student(pieces.n_entries, self.config.student)
         student.load(self._student)
-        return pieces.fold(student.table.detach().numpy())
+        return pieces.fold(student.table.numpy())
 
     def finished_rows(self) -> NDArray[np.float32]:
         """The table as it is exported, not compressed: grown, or else settled, or else whitened with smaller norms.
@@ -308,7 +307,7 @@ class TrainingRun:
     def _checkpoint(self, folder: Path) -> NDArray[np.float32]:
         student = Student(0, self.config.student)
         student.load(folder)
-        table: NDArray[np.float32] = student.table.detach().numpy()
+        table: NDArray[np.float32] = student.table.numpy()
         return table
 
     def _counts(self, n: int) -> NDArray[np.int64]:

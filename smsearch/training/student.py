@@ -97,8 +97,8 @@ class Student:
         from safetensors.torch import save_file
 
         folder.mkdir(parents=True, exist_ok=True)
-        state = self.optimiser.state.get(self.table, {})
-        tensors = {"table": self.table.detach()} | {name: state[name] for name in ("exp_avg", "exp_avg_sq") if state}
+        state = self.optimiser.state.get(self.learned, {})
+        tensors = {"table": self.table} | {name: state[name] for name in ("exp_avg", "exp_avg_sq") if state}
         aside = folder / f".{CHECKPOINT}"
         save_file(tensors, aside)
         aside.replace(folder / CHECKPOINT)
@@ -120,11 +120,12 @@ class Student:
         """Go on with this table and these moments of the optimiser."""
         import torch
 
-        self.table = torch.nn.Parameter(table)
-        self.table.grad = torch.zeros_like(self.table)
-        self.optimiser = torch.optim.Adam([self.table], lr=self.plan.learning_rate, fused=True)
+        self.table = table
+        self.learned = torch.nn.Parameter(table[self._held :])  # the same memory
+        self.learned.grad = torch.zeros_like(self.learned)
+        self.optimiser = torch.optim.Adam([self.learned], lr=self.plan.learning_rate, fused=True)
         if moments:
-            self.optimiser.state[self.table] = {**moments, "step": torch.tensor(float(self.step))}
+            self.optimiser.state[self.learned] = {**moments, "step": torch.tensor(float(self.step))}
         self._touched = torch.zeros(0, dtype=torch.long)
 
     def _widen(self) -> None:
@@ -132,8 +133,8 @@ class Student:
         import torch
 
         missing = self.plan.dim - self.table.shape[1]
-        table = self.table.detach()
-        moments = {name: self.optimiser.state[self.table][name] for name in ("exp_avg", "exp_avg_sq")}
+        table = self.table
+        moments = {name: self.optimiser.state[self.learned][name] for name in ("exp_avg", "exp_avg_sq")}
         zeros = table.new_zeros(len(table), missing)
         spread = moments["exp_avg_sq"].mean(1, keepdim=True).expand(-1, missing)
         self._take(
@@ -151,12 +152,14 @@ class Student:
         plan = self.plan
         if self.step >= plan.narrow_steps and self.table.shape[1] < plan.dim:
             self._widen()
-        grad = self.table.grad
+        grad = self.learned.grad
         assert grad is not None  # noqa: S101  made with the table
         grad[self._touched] = 0
-        self._touched = torch.from_numpy(prepared.used)
+        used = torch.from_numpy(prepared.used)
+        learned = used >= self._held
+        self._touched = used[learned] - self._held
         with torch.no_grad():
-            vectors = torch.sparse.mm(_tensor(prepared.made), self.table[self._touched])
+            vectors = torch.sparse.mm(_tensor(prepared.made), self.table[used])
             raw = [torch.sparse.mm(_tensor(sums), vectors) for sums in prepared.sums]
             norms = [each.norm(dim=1, keepdim=True).clamp_min(1e-6) for each in raw]
             units = [each / norm for each, norm in zip(raw, norms, strict=True)]
@@ -165,8 +168,7 @@ class Student:
             for unit, norm, unit_grad, sums in zip(units, norms, unit_grads, prepared.sums, strict=True):
                 raw_grad = (unit_grad - unit * (unit * unit_grad).sum(1, keepdim=True)) / norm
                 vector_grad += torch.sparse.mm(_tensor(sums.T.tocsr()), raw_grad)
-            grad[self._touched] = torch.sparse.mm(_tensor(prepared.made.T.tocsr()), vector_grad)
-            grad[: self._held] = 0
+            grad[self._touched] = torch.sparse.mm(_tensor(prepared.made.T.tocsr()), vector_grad)[learned]
             for group in self.optimiser.param_groups:
                 group["lr"] = plan.learning_rate * self._rate()
             self.optimiser.step()

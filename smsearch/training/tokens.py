@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from smsearch.encoders.table import unit_rows
 from smsearch.files import file_sha256, read_json_object, write_atomically
+from smsearch.ragged import ranges
 from smsearch.training.corpus import ENGLISH, corpus_langs, read_lines, read_pairs
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 _NAMES: Final = "names.json"
 _AT_ONCE: Final = 50_000
+_BLOCK: Final = 1 << 14  # texts whose vectors are made at once
 _ARRAYS: Final = ("ids", "starts", "lines", "sources", "langs")
 
 
@@ -58,6 +61,23 @@ class CorpusTokens:
             source_names=tuple(names["sources"]),
             lang_names=tuple(names["langs"]),
         )
+
+    def vectors(self, rows: NDArray[np.float32], texts: NDArray[np.int64]) -> Iterator[NDArray[np.float32]]:
+        """The unit vectors of some texts by a table, in blocks of `(n, dim)` float32.
+
+        Args:
+            rows: `(n_tokens, dim)` float32, the table.
+            texts: Their numbers.
+        """
+        from scipy.sparse import csr_matrix
+
+        for start in range(0, len(texts), _BLOCK):
+            some = texts[start : start + _BLOCK]
+            lengths = self.starts[some + 1] - self.starts[some]
+            ids = self.ids[ranges(self.starts[some], lengths)]
+            ends = np.concatenate([[0], np.cumsum(lengths)])
+            counts = csr_matrix((np.ones(len(ids), np.float32), ids, ends), shape=(len(some), len(rows)))
+            yield unit_rows(counts @ rows)
 
 
 def write_tokens(
