@@ -5,13 +5,14 @@ SQLite notices a broken page, not a bit that fell over inside a text or a vector
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
-from zlib import crc32
 
 from smsearch.errors import IndexDamagedError
 
-FUNCTION: Final = "row_checksum"
+FUNCTION: Final = "crc32"
+"""What SQLite must know `zlib.crc32` as. A function of Python's own would lose a Ctrl-C that comes while it runs."""
+
 REPAIR: Final = "`smsearch verify --repair` saves what can be read in a new index"
 CHECKED: Final = {
     "meta": ("key", "value"),
@@ -30,21 +31,19 @@ CHECKED: Final = {
 }
 """Columns that the checksum of a row of each table covers, the name of the table before them."""
 
-_NONE: Final = b"\0none"
-_DIVIDED: Final = b"\0"
+_NONE: Final = "x'006E6F6E65'"  # stands for NULL
+_DIVIDED: Final = "x'00'"  # before each value
 
 
-def row_checksum(*values: bytes | None) -> int:
-    """CRC-32 of the values of a row, in the order of its columns; known to SQLite under the name `FUNCTION`."""
-    checksum = 0
-    for value in values:
-        checksum = crc32(_NONE if value is None else value, crc32(_DIVIDED, checksum))
-    return checksum
+def crc_sql(values: Iterable[str]) -> str:
+    """The SQL expression for the CRC-32 of some values, from one SQL expression for each."""
+    row = " || ".join(f"{_DIVIDED} || IFNULL(CAST({value} AS BLOB), {_NONE})" for value in values)
+    return f"{FUNCTION}(CAST({row} AS BLOB))"
 
 
 def checksum_of(table: str, values: Sequence[str]) -> str:
     """The SQL expression for the checksum of a row of a table, from one SQL expression for each column it covers."""
-    return f"{FUNCTION}({', '.join(f'CAST({value} AS BLOB)' for value in (repr(table), *values))})"
+    return crc_sql((repr(table), *values))
 
 
 def checksum_sql(table: str, alias: str = "", **changed: str) -> str:

@@ -11,10 +11,11 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from zlib import crc32
 
 from smsearch.errors import IndexDamagedError, IndexLockedError, IndexStateError, NotFoundError
 from smsearch.files import writer_lock
-from smsearch.index.checksums import FUNCTION, REPAIR, checksum_of, row_checksum
+from smsearch.index.checksums import FUNCTION, REPAIR, checksum_of
 from smsearch.index.formats import FORMAT, TOUCHED, UPGRADABLE, upgrade
 from smsearch.index.seal import break_seal, set_seal
 
@@ -42,7 +43,7 @@ _DAMAGE_NAMES = {
     "SQLITE_NOTADB",
     "SQLITE_IOERR_SHORT_READ",
 }  # ERROR: a column is gone
-_DAMAGE_MESSAGES = ("Could not decode to UTF-8", "user-defined function raised")
+_DAMAGE_MESSAGE = "Could not decode to UTF-8"
 
 _SCHEMA = f"""
 -- A checksum covers the columns that index/checksums.py names.
@@ -286,7 +287,7 @@ def translated_errors(folder: Path) -> Iterator[None]:
 
 def _is_damage(name: str, message: str) -> bool:
     """Whether an operational error of SQLite comes from what stands in the file, not from the disk it stands on."""
-    return name in _DAMAGE_NAMES or message.startswith(_DAMAGE_MESSAGES)
+    return name in _DAMAGE_NAMES or message.startswith(_DAMAGE_MESSAGE)
 
 
 def _damaged(folder: Path, error: Exception) -> IndexDamagedError:
@@ -334,7 +335,7 @@ def _connect(path: Path, mode: str) -> Connection:
         isolation_level=None,
         check_same_thread=False,
     )
-    connection.create_function(FUNCTION, -1, row_checksum, deterministic=True)
+    connection.create_function(FUNCTION, 1, crc32, deterministic=True)
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
     connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
     try:

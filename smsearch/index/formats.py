@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
-from smsearch.index.checksums import CHECKED, FUNCTION, checksum_of, checksum_sql
+from smsearch.index.checksums import CHECKED, checksum_of, checksum_sql, crc_sql
 
 if TYPE_CHECKING:
     import sqlite3
@@ -42,5 +42,4 @@ def upgrade(connection: sqlite3.Connection) -> None:
 
 def _checksum_of_format_3(table: str) -> str:
     """What the checksum of a row was: of its columns, neither its table nor its number among them."""
-    columns = CHECKED[table] if table == "meta" else CHECKED[table][1:]
-    return f"{FUNCTION}({', '.join(f'CAST({column} AS BLOB)' for column in columns)})"
+    return crc_sql(CHECKED[table] if table == "meta" else CHECKED[table][1:])
