@@ -111,7 +111,7 @@ def _growth(config: TrainingConfig, grown: Mapping[str, Any], n_tokens: int) -> 
     return [
         f"- Grown to {n_tokens:,} entries by pieces that often stand side by side in a word ({langs}); their rows",
         f"  began as the sum of those pieces' rows and learned over {steps:,} batches of these languages",
-        f"  ({float(grown['seconds']) / 60:.0f} minutes), all others held.",
+        f"  ({float(grown['seconds']) / 60:.0f} minutes) from the table's own English, all other rows held.",
     ]
 
 

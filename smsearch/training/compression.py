@@ -13,7 +13,7 @@ from smsearch.files import write_atomically
 from smsearch.training.tokens import CorpusTokens
 
 _LARGEST_GROUP: Final = 64
-_SHARES: Final = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75)
+_SHARES: Final = (1.0, 0.95, 0.9, 0.875, 0.85, 0.8, 0.75)  # 7 / 8: a row that was rounded before keeps its scales
 _LEAST_SQUARE: Final = 1e-3  # of the largest
 _TEXTS: Final = 120_000
 _DAMPED: Final = 0.01

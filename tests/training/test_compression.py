@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from smsearch.encoders.table import TokenTable
 from smsearch.training.compression import compress_table, mean_cosine, save_table, temper_norms, whiten
@@ -37,6 +38,14 @@ def test_chosen_scales_are_not_worse_than_the_largest() -> None:
     errors = [np.square(each - rows).sum(axis=1) for each in (restored, plain)]
     assert (errors[0] <= 1.001 * errors[1]).all()
     assert errors[0].sum() < 0.95 * errors[1].sum()
+
+
+@pytest.mark.parametrize("moments", [None, np.diag(np.linspace(2, 1, 128)) + 0.1])
+def test_rows_that_were_rounded_before_stay_what_they_are(moments: np.ndarray | None) -> None:
+    once = compress_table(spread_rows(200, 128))
+    again = compress_table(once.rows(np.arange(200, dtype=np.int32)), moments)
+    np.testing.assert_array_equal(again.scales, once.scales)
+    np.testing.assert_array_equal(again.packed, once.packed)
 
 
 def test_zero_rows_stay_zero_and_do_not_count() -> None:
