@@ -4,8 +4,8 @@
 
 PATH is a folder of parallel text. Its sentences, then runs of two, three ... neighbours, are encoded by the built-in
 model until there are n vectors; these are arranged in clusters as those of an index are, tuned, written to a file,
-mapped again and asked on one thread. Queries are stretches of 4 to 12 words out of sentences of all languages. Vectors as the
-database would hold them (float16) and the clusters stand in FOLDER, a temporary one unless named: 1.2 kB a vector.
+mapped again and asked on one thread. Queries are stretches of 4 to 12 words out of sentences of all languages. Vectors
+as the database would hold them (float16) and the clusters stand in FOLDER, a temporary one unless named: 1.2 kB each.
 """
 
 from __future__ import annotations
