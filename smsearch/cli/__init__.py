@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from smsearch import __version__
 from smsearch.cli.ask import ask
 from smsearch.cli.export import export
 from smsearch.cli.index import index
-from smsearch.cli.output import Interrupted, silence_closed_pipe, tolerate_encodings
+from smsearch.cli.output import Interrupted, kept_on_interrupt, silence_closed_pipe, tolerate_encodings
 from smsearch.cli.remove import remove
 from smsearch.cli.show import show
 from smsearch.cli.similar import similar
@@ -24,8 +26,17 @@ from smsearch.errors import SmsearchError
 _BAD_INPUT = 2
 _INTERRUPTED = 130
 
+
+class _Commands(TyperGroup):
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401  typer has no name for it
+        """Run a command; Ctrl-C is one sentence, a command's own where it has one."""
+        with kept_on_interrupt("interrupted; nothing is left half done, and the same command can be given again"):
+            return super().invoke(ctx)
+
+
 app = typer.Typer(
     name="smsearch",
+    cls=_Commands,
     help="Search posts by meaning, across languages, offline.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

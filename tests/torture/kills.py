@@ -1,4 +1,4 @@
-"""Writers killed at any moment: nothing reported is lost, and the next run ends where an undisturbed one does."""
+"""Writers stopped at any moment: nothing reported is lost, and the next run ends where an undisturbed one does."""
 
 from __future__ import annotations
 
@@ -34,12 +34,34 @@ STEPS = (
 )
 _SHORT = ("merge", "smsearch tune", "smsearch update")  # between them they reach every step
 _WORKERS_END_WITHIN = 15.0
+_ENDS_WITHIN = 60.0
+_BEGUN = 0.5  # seconds after which a command is past its imports
+_SAID_BY_INTERRUPTED = {0: "", 130: "interrupted"}  # by exit code; 0 when it had ended
 
 
 def kill_all(works: list[Work], folder: Path, n: int, *, seed: int, jobs: int = 1) -> list[Outcome]:
     """Kill writers `n` times, at random moments and at every named step in turn; one outcome for each kind of work."""
     draw = random.Random(seed)  # noqa: S311  a test
     plans = [_plan(works, i, draw) for i in range(n)]
+    how = f"killed (SIGKILL) at random moments and at {len(STEPS)} named steps"
+    required = "opens, verifies, holds every reported batch; the next run ends in the undisturbed state"
+    return _try_all(plans, folder, how, required, seed=seed, jobs=jobs)
+
+
+def interrupt_all(works: list[Work], folder: Path, n: int, *, seed: int, jobs: int = 1) -> list[Outcome]:
+    """Interrupt commands (Ctrl-C) `n` times at random moments; one outcome for each kind of work."""
+    draw = random.Random(seed)  # noqa: S311  a test
+    commands = [work for work in works if work.name.startswith("smsearch ")]
+    plans = []
+    for i in range(n):
+        work = commands[i % len(commands)]
+        after = draw.uniform(_BEGUN, max(1.02 * work.seconds, 2 * _BEGUN))
+        plans.append(_Plan(work, i, None, after, signal.SIGINT))
+    required = "one sentence, no word of damage; opens, verifies; the next run ends in the undisturbed state"
+    return _try_all(plans, folder, "interrupted (Ctrl-C) at random moments", required, seed=seed, jobs=jobs)
+
+
+def _try_all(plans: list[_Plan], folder: Path, how: str, required: str, *, seed: int, jobs: int) -> list[Outcome]:
     trial = partial(_trial, folder=folder)
     if jobs > 1:
         with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
@@ -54,9 +76,9 @@ def kill_all(works: list[Work], folder: Path, n: int, *, seed: int, jobs: int = 
             wrong.setdefault(plan.work.name, []).append(f"{plan.what}: {fault}")
     return [
         Outcome(
-            f"`{name}` killed (SIGKILL) at random moments and at {len(STEPS)} named steps",
+            f"`{name}` {how}",
             n_tried,
-            "opens, verifies, holds every reported batch; the next run ends in the undisturbed state",
+            required,
             f"so it was in {n_tried - len(wrong.get(name, ()))}; {alive[name]} had ended before",
             seed,
             tuple(wrong.get(name, ())),
@@ -86,16 +108,18 @@ def kill_at_steps(works: list[Work], folder: Path) -> tuple[Outcome, set[str]]:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """When to kill what."""
+    """When to stop what, and how."""
 
     work: Work
     number: int
     step: str | None
     after: float
+    signal: signal.Signals = signal.SIGKILL
 
     @property
     def what(self) -> str:
-        return f"{self.work.name} killed " + (f"at {self.step!r}" if self.step else f"after {self.after:.3f} s")
+        when = f"at {self.step!r}" if self.step else f"after {self.after:.3f} s"
+        return f"{self.work.name}, {self.signal.name} {when}"
 
 
 def _plan(works: list[Work], i: int, draw: random.Random) -> _Plan:
@@ -105,18 +129,18 @@ def _plan(works: list[Work], i: int, draw: random.Random) -> _Plan:
 
 
 def _trial(plan: _Plan, folder: Path) -> tuple[str | None, bool]:
-    """What was wrong after one kill, and whether the work had ended before it."""
+    """What was wrong after one was stopped, and whether the work had ended before it."""
     place = copied(plan.work.before, folder / f"trial-{plan.number}")
     try:
         marker = uuid.uuid4().hex
         environment = {"SMSEARCH_TORTURE": marker} | ({"SMSEARCH_DIES_AT": plan.step} if plan.step else {})
         process = start(place, plan.work.name, environment)
-        ended = _kill(process, None if plan.step else plan.after)
+        ended = _stop(process, None if plan.step else plan.after, plan.signal)
         out, err = process.communicate()
         reported = sum(map(int, out.split())) if plan.work.name in {"index", "update"} else 0
-        said = f"it said {err!r}" if "Traceback" in err else None
+        said = f"it said {err!r}, exit code {process.returncode}" if _is_wrong(plan, process.returncode, err) else None
         fault = _left_behind(marker) or fault_after(place, plan.work, reported) or said
-    except Exception as error:  # noqa: BLE001  whatever comes of a kill is a finding
+    except Exception as error:  # noqa: BLE001  whatever comes of it is a finding
         return f"{type(error).__name__}: {error}", False
     else:
         return fault, ended
@@ -124,14 +148,24 @@ def _trial(plan: _Plan, folder: Path) -> tuple[str | None, bool]:
         shutil.rmtree(place)
 
 
-def _kill(process: subprocess.Popen[str], after: float | None) -> bool:
-    """Kill it after some seconds, or wait until it has killed itself; whether it had ended before."""
+def _stop(process: subprocess.Popen[str], after: float | None, how: signal.Signals) -> bool:
+    """Stop it after some seconds, or wait until it has killed itself; whether it had ended before."""
     try:
-        process.wait(timeout=60 if after is None else after)
+        process.wait(timeout=_ENDS_WITHIN if after is None else after)
     except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        process.send_signal(how)
+        process.wait(timeout=_ENDS_WITHIN)
     return process.returncode == 0
+
+
+def _is_wrong(plan: _Plan, code: int, err: str) -> bool:
+    """Whether a writer that was stopped said what it should not."""
+    if plan.signal is signal.SIGKILL:
+        return "Traceback" in err
+    if code == -signal.SIGINT:  # not begun yet, or past its end
+        return False
+    said = _SAID_BY_INTERRUPTED.get(code)
+    return said is None or said not in err or "Traceback" in err or "damaged" in err
 
 
 def _left_behind(marker: str) -> str | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.torture.kills import STEPS, kill_all, kill_at_steps
+from tests.torture.kills import STEPS, interrupt_all, kill_all, kill_at_steps
 from tests.torture.works import Work
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
@@ -16,6 +16,12 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
 def test_thirty_killed_writers_lose_nothing(works: list[Work], tmp_path: Path) -> None:
     outcomes = kill_all(works, tmp_path, 30, seed=5, jobs=2)
     assert sum(outcome.tried for outcome in outcomes) == 30
+    assert [fault for outcome in outcomes for fault in outcome.wrong] == []
+
+
+def test_twelve_interrupted_commands_say_so_and_lose_nothing(works: list[Work], tmp_path: Path) -> None:
+    outcomes = interrupt_all(works, tmp_path, 12, seed=5, jobs=2)
+    assert sum(outcome.tried for outcome in outcomes) == 12
     assert [fault for outcome in outcomes for fault in outcome.wrong] == []
 
 
