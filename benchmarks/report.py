@@ -197,10 +197,11 @@ def scale_table(found: dict[tuple[str, str], Result]) -> list[str]:
 def language_lines(found: dict[tuple[str, str], Result]) -> list[str]:
     """Recall of the clusters against the exact search by the language of the query, at the largest size."""
     results = [result for (group, _), result in found.items() if group == "scale" and result["runs"]]
-    largest = max(results, key=lambda result: result["runs"][0]["n"], default=None)
-    by_lang = largest["runs"][0].get("recall_by_lang", {}) if largest else {}
-    if not largest or not by_lang:
+    results = [result for result in results if "recall_by_lang" in result["runs"][0]]
+    if not results:
         return []
+    largest = max(results, key=lambda result: result["runs"][0]["n"])
+    by_lang = largest["runs"][0]["recall_by_lang"]
     listed = ", ".join(f"{lang} {recall:.2f}" for lang, recall in sorted(by_lang.items(), key=lambda pair: pair[1]))
     return ["", f"Recall@10 of the vector search by the language of the query, {largest['name']}: {listed}."]
 

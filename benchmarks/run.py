@@ -84,7 +84,7 @@ def measure_group(entries: list[dict[str, Any]], places: dict[str, str], peers: 
                 continue
             command = command_of(entry, places, peers)
             if command is None:
-                result["skipped"] = peers.reasons.get(entry.get("peer", ""), "no passages were given")
+                result["skipped"] = peers.reasons.get(entry.get("peer", ""), f"no {entry.get('needs')} were given")
                 continue
             try:
                 done = run(command, cwd=ROOT)
@@ -114,6 +114,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as work:
         smsearch = Path(sys.executable).with_name("smsearch")
         places = {"python": sys.executable, "smsearch": str(smsearch), "work": work, "seeds": str(ROOT / "seeds")}
+        if options.texts is not None:
+            places["texts"] = str(options.texts.absolute())
         passages = options.passages
         if passages is None and options.texts is not None:
             passages = Path(work) / "passages.jsonl"
@@ -136,7 +138,8 @@ def main() -> None:
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{about['date']}-{about['commit']}{'-full' if options.full else ''}.json"
     known = json.loads(path.read_text("utf-8"))["results"] if path.exists() else []
-    kept = [each for each in known if each["group"] not in groups]
+    measured = {(each["group"], each["name"]) for each in results}
+    kept = [each for each in known if (each["group"], each["name"]) not in measured]
     path.write_text(json.dumps({"conditions": about, "results": kept + results}, indent=1, ensure_ascii=False) + "\n")
     print(path)
 

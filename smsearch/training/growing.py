@@ -1,9 +1,9 @@
 """A vocabulary that grows after training: pieces that often stand side by side in a word become an entry of their own.
 
 The row of a new entry begins as the sum of the rows of its pieces, so that every text keeps its vector; then it learns
-what the whole means, while all other rows stay, and these teach it: a text should say what its English line says in the
-table already. The pairs are found as by byte pair encoding (Sennrich et al., ACL
-2016), language by language, on words as the trained vocabulary cuts them.
+what the whole means, while all other rows stay, and these teach it: a text should say what its English line says in
+the table already. The pairs are found as by byte pair encoding (Sennrich et al., ACL 2016), language by language, on
+words as the trained vocabulary cuts them.
 """
 
 from __future__ import annotations
