@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from itertools import chain
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _MOST_WORDS: Final = 400_000  # remembered: some 60 MB
 _MOST_IDS: Final = 4_000_000
+_FIRST_ROOM: Final = 1 << 12
 _PLANE: Final = 0x10000
 
 
@@ -40,6 +41,30 @@ class _Numbers(dict[str, int]):
         self.new.append(word)
         number = self[word] = len(self)
         return number
+
+
+class _Growing:
+    """An array that numbers are added to; twice as much room is made when it is full."""
+
+    def __init__(self, dtype: type[np.integer[Any]]) -> None:
+        self._room = np.zeros(_FIRST_ROOM, dtype)
+        self._n = 0
+
+    def __len__(self) -> int:
+        return self._n
+
+    @property
+    def values(self) -> NDArray[Any]:
+        """All that was added; `(n,)`."""
+        return self._room[: self._n]
+
+    def extend(self, more: NDArray[Any]) -> None:
+        """Add numbers at the end."""
+        end = self._n + len(more)
+        if end > len(self._room):
+            self._room = np.concatenate([self.values, np.zeros(max(end, 2 * self._n) - self._n, self._room.dtype)])
+        self._room[self._n : end] = more
+        self._n = end
 
 
 class WordCutter:
@@ -58,9 +83,7 @@ class WordCutter:
         self._awkward = _awkward_characters(vocabulary)
         self._parts = _WordParts(vocabulary)
         self._entry = tokenizer.token_to_id if vocabulary.whole_entries_win else _no_entry
-        self._numbers = _Numbers()
-        self._starts, self._lengths = np.zeros(0, np.int64), np.zeros(0, np.int64)
-        self._ids = np.zeros(0, np.int32)
+        self._forget()
 
     def cut(self, texts: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """Token ids of all texts, one after the other, and how many each has; `(n_ids,)` and `(len(texts),)`."""
@@ -75,8 +98,8 @@ class WordCutter:
         n_words = np.fromiter(map(len, words), np.int64, len(words))
         numbers = np.fromiter(map(self._numbers.__getitem__, chain.from_iterable(words)), np.int64, int(n_words.sum()))
         self._learn()
-        lengths = self._lengths[numbers]
-        ids = self._ids[ranges(self._starts[numbers], lengths)]
+        lengths = self._lengths.values[numbers]
+        ids = self._ids.values[ranges(self._starts.values[numbers], lengths)]
         ends = np.concatenate([[0], np.cumsum(lengths)])[np.concatenate([[0], np.cumsum(n_words)])]
         if len(self._numbers) > _MOST_WORDS or len(self._ids) > _MOST_IDS:
             self._forget()
@@ -114,14 +137,13 @@ class WordCutter:
 
     def _append(self, found: Sequence[Sequence[int]]) -> None:
         lengths = np.fromiter(map(len, found), np.int64, len(found))
-        ids = np.fromiter((i for each in found for i in each), np.int32, int(lengths.sum()))
-        self._starts = np.concatenate([self._starts, len(self._ids) + np.cumsum(lengths) - lengths])
-        self._lengths = np.concatenate([self._lengths, lengths])
-        self._ids = np.concatenate([self._ids, ids])
+        self._starts.extend(len(self._ids) + np.cumsum(lengths) - lengths)
+        self._lengths.extend(lengths)
+        self._ids.extend(np.fromiter((i for each in found for i in each), np.int32, int(lengths.sum())))
 
     def _forget(self) -> None:
         self._numbers = _Numbers()
-        self._starts, self._lengths, self._ids = self._starts[:0], self._lengths[:0], self._ids[:0]
+        self._starts, self._lengths, self._ids = _Growing(np.int64), _Growing(np.int64), _Growing(np.int32)
 
 
 class _WordParts:

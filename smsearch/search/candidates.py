@@ -14,7 +14,7 @@ from smsearch.search.late import QueryTokens, late_scores
 from smsearch.search.question import Question
 from smsearch.text.words import query_words
 
-_EXHAUSTIVE = 2_000  # so many passages are all scored by every part
+_EXHAUSTIVE = 500  # so many passages are all scored by every part
 _DEPTH = 200  # how deep into the dense ranking to go where there are more, and how many are scored by every part
 _LEXICAL_DEPTH = 2  # times as deep into the lexical ranking, which costs less
 _SHALLOW = 32  # where only one ranking is asked
