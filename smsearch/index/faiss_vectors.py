@@ -43,11 +43,6 @@ class FaissIndex:
         faiss = _faiss()
         return cls(faiss.IndexScalarQuantizer(dim, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT))
 
-    @property
-    def dim(self) -> int:
-        """Length of a vector."""
-        return int(self._index.d)
-
     def __len__(self) -> int:
         return int(self._index.ntotal)
 

@@ -169,13 +169,7 @@ class TrainingRun:
     ) -> dict[str, float]:
         """Settle the trained table, from the last checkpoint on; nothing is done where no steps are asked for.
 
-        Args:
-            threads: Of torch; None for one a core.
-            until: Stop after this step; None for the last.
-            progress: Called now and then with a line that says how far it is.
-
-        Returns:
-            The parts of the loss over the last steps.
+        Arguments and result as those of `train_student`.
 
         Raises:
             InputError: If an earlier stage is missing.
@@ -199,10 +193,7 @@ class TrainingRun:
     ) -> dict[str, float]:
         """Add entries to the vocabulary of the settled table and train their rows; all others stay what they are.
 
-        Args:
-            threads: Of torch; None for one a core.
-            until: Stop after this step; None for the last.
-            progress: Called now and then with a line that says how far it is.
+        Arguments as `train_student` takes them.
 
         Returns:
             The parts of the loss over the last steps; nothing where no entries are asked for.
