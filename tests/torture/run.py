@@ -36,12 +36,12 @@ Part = Callable[[Path], Iterator[Outcome]]
 
 
 def killed(folder: Path) -> Iterator[Outcome]:
-    """Writers killed 500 times, and at every named step; commands interrupted 120 times."""
+    """Writers killed 500 times, and at every named step; commands interrupted 60 times."""
     prepared = works.prepare(folder / "works", 2_000, seed=SEED)
     yield from kills.kill_all(prepared, folder, 500, seed=SEED, jobs=2)
     outcome, _ = kills.kill_at_steps(prepared, folder)
     yield outcome
-    yield from kills.interrupt_all(prepared, folder, 120, seed=SEED, jobs=2)
+    yield from kills.interrupt_all(prepared, folder, 60, seed=SEED, jobs=2)
 
 
 def damaged(folder: Path) -> Iterator[Outcome]:
