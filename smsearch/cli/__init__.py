@@ -30,7 +30,7 @@ _INTERRUPTED = 130
 class _Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401  typer has no name for it
         """Run a command; Ctrl-C is one sentence, a command's own where it has one."""
-        with kept_on_interrupt("interrupted; nothing is left half done, and the same command can be given again"):
+        with kept_on_interrupt("interrupted before it had finished"):
             return super().invoke(ctx)
 
 
