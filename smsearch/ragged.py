@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from itertools import pairwise
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+T = TypeVar("T", bound=np.generic)
 
 
 def ranges(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -36,6 +39,17 @@ def distinct(ids: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     place = np.empty(len(marked), np.int32)
     place[found] = np.arange(len(found), dtype=np.int32)
     return found, place[ids]
+
+
+def divided(values: NDArray[T], lengths: NDArray[np.int64]) -> list[NDArray[T]]:
+    """One array as the arrays that stand in it one after the other; `len(lengths)` views.
+
+    Examples:
+        >>> [part.tolist() for part in divided(np.array([5, 0, 2]), np.array([2, 0, 1]))]
+        [[5, 0], [], [2]]
+    """
+    bounds = np.concatenate([[0], np.cumsum(lengths)]).tolist()
+    return [values[start:end] for start, end in pairwise(bounds)]
 
 
 def require_offsets(offsets: NDArray[np.int64], n: int) -> None:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from smsearch.encoders.table import TokenTable, unit_rows
 from smsearch.encoders.vocabulary import Vocabulary, open_vocabulary
 from smsearch.errors import EncoderError
+from smsearch.ragged import divided
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -176,7 +177,7 @@ class StaticEncoder:
 
     def token_ids(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
         """Token ids of each text in order, repeats included; n arrays of shape `(n_tokens,)`."""
-        return [row for ids, lengths in self._cut_blocks(texts) for row in np.split(ids, np.cumsum(lengths)[:-1])]
+        return [row for ids, lengths in self._cut_blocks(texts) for row in divided(ids, lengths)]
 
     def token_vectors(self, ids: NDArray[np.int32]) -> NDArray[np.float32]:
         """Unit vectors of tokens; `(len(ids), dim)` float32 (zero rows for tokens without a vector)."""

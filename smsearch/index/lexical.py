@@ -75,16 +75,19 @@ class LexicalIndex:
         """
         terms = self._terms(words)
         admitted = None if admitted is None or admitted is self._alive else admitted
-        rows, scores = np.empty(0, np.int64), np.empty(0, np.float32)
+        sums = np.zeros(len(self._alive), np.float32)
+        rows = np.empty(0, np.int64)
         left = sum(term.most for term in terms)
         done = 0
         for term in terms:
-            if len(scores) >= k and left < _kth_best(scores, k):
+            if len(rows) >= k and left < _kth_best(sums[rows], k):
                 break
             found, counts = _within(term, admitted)
-            rows, scores = _merged(rows, scores, found, self._worth(term, found, counts))
+            rows = np.concatenate([rows, found[sums[found] == 0]])
+            sums[found] += self._worth(term, found, counts)
             left -= term.most
             done += 1
+        scores = sums[rows]
         for term in terms[done:]:
             keep = scores + left >= _kth_best(scores, k)
             rows, scores = rows[keep], scores[keep]
@@ -159,19 +162,6 @@ def _within(term: _Term, admitted: NDArray[np.bool_] | None) -> tuple[Rows, NDAr
         return term.rows, term.counts
     inside = admitted[term.rows]
     return term.rows[inside], term.counts[inside]
-
-
-def _merged(rows: Rows, scores: Scores, more: Rows, worth: Scores) -> tuple[Rows, Scores]:
-    """The rows of both, ascending, with the sums of their scores."""
-    if not len(rows):
-        return more, worth
-    places = np.minimum(np.searchsorted(rows, more), len(rows) - 1)
-    known = rows[places] == more
-    summed = scores.copy()
-    summed[places[known]] += worth[known]
-    together = np.concatenate([rows, more[~known]])
-    order = np.argsort(together, kind="stable")
-    return together[order], np.concatenate([summed, worth[~known]])[order]
 
 
 def _kth_best(scores: Scores, k: int) -> float:

@@ -35,7 +35,7 @@ class Candidates:
         bound: BM25 of a passage that would hold every word of the query in its rarest form.
         late: Late-interaction score in `[-1, 1]`; None where the encoder has no token vectors, or
             the mode does not ask for it.
-        vector: Of the query, `(dim,)`, where `dense` is estimated; else None.
+        vector: Of the query, `(dim,)`, where `dense` is estimated to within a hundredth; else None.
     """
 
     rows: Rows
@@ -92,11 +92,16 @@ def gather_candidates(
     return Candidates(best, reader.vectors.estimates(vector[0], best), bm25, bound, vector=vector[0])
 
 
-def with_all_scores(candidates: Candidates, reader: IndexReader, encoder: Encoder, query: str) -> Candidates:
-    """The candidates, whose rows ascend, with exact dense scores, and late ones if the encoder has token vectors."""
-    if candidates.vector is not None:
-        dense = reader.vectors.scores(candidates.vector, candidates.rows)
-        candidates = replace(candidates, dense=dense, vector=None)
+def with_exact_scores(candidates: Candidates, reader: IndexReader) -> Candidates:
+    """The candidates with exact dense scores where they were estimated."""
+    if candidates.vector is None:
+        return candidates
+    dense = reader.vectors.scores(candidates.vector, candidates.rows)
+    return replace(candidates, dense=dense, vector=None)
+
+
+def with_late_scores(candidates: Candidates, reader: IndexReader, encoder: Encoder, query: str) -> Candidates:
+    """The candidates, whose rows ascend, with late scores if the encoder has token vectors."""
     if not isinstance(encoder, TokenEncoder):
         return candidates
     tokens = QueryTokens.from_query(query, encoder)

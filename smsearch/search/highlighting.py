@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,13 +60,18 @@ class Highlighter:
         """For each sentence, `(start, end)` of its words that match a word of the query, in any language."""
         spans = [[match.span() for match in _WORD.finditer(sentence)] for sentence in sentences]
         words = [
-            (sentence[start:end], lang)
-            for sentence, lang, of_sentence in zip(sentences, langs, spans, strict=True)
-            for start, end in of_sentence
+            [sentence[start:end] for start, end in of_sentence]
+            for sentence, of_sentence in zip(sentences, spans, strict=True)
         ]
-        near = iter(self._near([word for word, _ in words]))
-        same = iter([not self._wanted(lang).isdisjoint(_folded(word, lang)) for word, lang in words])
-        return [[span for span in of_sentence if next(near) | next(same)] for of_sentence in spans]
+        near = self._near(list(dict.fromkeys(chain.from_iterable(words))))
+        return [
+            [
+                span
+                for span, word in zip(of_sentence, of_words, strict=True)
+                if word in near or not self._wanted(lang).isdisjoint(_folded(word, lang))
+            ]
+            for of_sentence, of_words, lang in zip(spans, words, langs, strict=True)
+        ]
 
     def _sentence_scores(
         self, hits: Sequence[StoredPassage], sentences: Sequence[tuple[Stretch, ...]]
@@ -91,19 +97,18 @@ class Highlighter:
             self._forms[lang] = {form for forms in query_words(self._query, [lang]) for form in forms}
         return self._forms[lang]
 
-    def _near(self, words: Sequence[str]) -> list[bool]:
-        """Which words have a token near a telling token of the query."""
-        near = np.zeros(len(words), dtype=np.bool_)
+    def _near(self, words: Sequence[str]) -> set[str]:
+        """Those words that have a token near a telling token of the query."""
         tokens = self._tokens
-        if self._token_encoder is None or tokens is None or not words:
-            return near.tolist()
+        if self._token_encoder is None or not tokens or not words:
+            return set()
         ids = self._token_encoder.token_ids(words)
         lengths = np.array([len(found) for found in ids])
-        if not len(tokens) or not lengths.any():
-            return near.tolist()
+        if not lengths.any():
+            return set()
         telling = tokens.weights >= _LEAST_WEIGHT * tokens.weights.mean()
         cosines = self._token_encoder.token_cosines(tokens.vectors[telling], np.concatenate(ids)).max(axis=0)
         starts = np.cumsum(lengths) - lengths
-        filled = lengths > 0
-        near[filled] = np.maximum.reduceat(cosines, starts[filled]) >= _LEAST_COSINE
-        return near.tolist()
+        filled = np.flatnonzero(lengths)
+        near = filled[np.maximum.reduceat(cosines, starts[filled]) >= _LEAST_COSINE]
+        return {words[i] for i in near.tolist()}

@@ -14,14 +14,22 @@ from smsearch.index.derived import stored_vectors
 from smsearch.index.reader import IndexReader
 from smsearch.index.stored import StoredPassage
 from smsearch.records import Hit
-from smsearch.search.candidates import Candidates, Scores, first_depth, gather_candidates, with_all_scores
+from smsearch.search.candidates import (
+    Candidates,
+    Scores,
+    first_depth,
+    gather_candidates,
+    with_exact_scores,
+    with_late_scores,
+)
 from smsearch.search.fusion import fuse
 from smsearch.search.highlighting import Highlighter, Stretch
 from smsearch.search.question import Question
 
 _DEPTH = 200
 _DEEPER = 8
-_RERANKED = 50
+_BEST = 50  # or twice as many as hits are wanted: those that are reranked, or whose scores are made exact
+_UNSURE = 0.01  # how far a score may be from its estimate
 _ABOUT_CHARACTERS = 2000
 _BLOCK = 32
 _LAST_ID = 2**63 - 1  # SQLite counts no further
@@ -66,26 +74,21 @@ class Searcher:
 
         Args:
             question: What is asked.
-            rerank: Gives texts new scores for a query; applied to the best 50 candidates, or to as
-                many more as it takes to find `k` hits.
+            rerank: Gives texts new scores for a query; applied to the best 50 candidates, the best `2 k` if that
+                is more, or as many as it takes to find `k` hits.
         """
         with self._reader.snapshot():
             admitted = self._reader.admitted(question.filters)
             n_admitted = int(np.count_nonzero(admitted))
             depth = first_depth(n_admitted, question)
-            n_reranked = max(_RERANKED, question.k)
             while True:
                 candidates = self._candidates(question, admitted, depth)
-                ranking = self._ranked(candidates, fuse(candidates))
-                exhausted = len(ranking) < depth or depth >= n_admitted
-                if rerank is not None:
-                    exhausted = exhausted and len(ranking) <= n_reranked
-                    ranking = self._reranked(question, ranking, rerank, n=n_reranked)
-                chosen = self._choose(question, ranking)
+                first = self._ranked(candidates, fuse(candidates))
+                ranking, chosen = self._answers(question, first, rerank)
+                exhausted = len(first) < depth or depth >= n_admitted
                 if len(chosen) >= question.k or exhausted or _too_low(question, ranking):
                     return self._hits(question, ranking, chosen)
                 depth *= _DEEPER
-                n_reranked *= _DEEPER
 
     def similar_to(self, to: str | int, *, k: int) -> list[Hit]:
         """Passages of other documents near a document or a passage, one of each document.
@@ -118,21 +121,35 @@ class Searcher:
                 depth *= _DEEPER
 
     def _candidates(self, question: Question, admitted: NDArray[np.bool_], depth: int) -> Candidates:
-        """What is ranked; of a hybrid search the `depth` candidates best by meaning and words, with all scores."""
+        """What is ranked; of a hybrid search the `depth` candidates best by meaning and words, with late scores."""
         candidates = gather_candidates(self._reader, self._load_encoder, question, admitted=admitted, depth=depth)
         if question.mode != "hybrid":
             return candidates
         if len(candidates.rows) > depth:
             best = np.argpartition(-fuse(candidates), depth)[:depth]
             candidates = candidates.take(np.sort(best))
-        return with_all_scores(candidates, self._reader, self._load_encoder(), question.query)
+        return with_late_scores(candidates, self._reader, self._load_encoder(), question.query)
 
     def _ranked(self, candidates: Candidates, scores: Scores) -> _Ranking:
         order = np.lexsort((self._reader.passage_ids[candidates.rows], -scores))
         return _Ranking(candidates.take(order), scores[order])
 
-    def _reranked(self, question: Question, ranking: _Ranking, rerank: Rerank, *, n: int) -> _Ranking:
-        best = ranking.candidates.take(np.arange(min(n, len(ranking))))
+    def _answers(self, question: Question, first: _Ranking, rerank: Rerank | None) -> tuple[_Ranking, list[_Choice]]:
+        """The hits, chosen from the best candidates, or from all where those give too few."""
+        ranking = self._best(question, first, max(_BEST, 2 * question.k), rerank)
+        chosen = self._choose(question, ranking)
+        if len(chosen) < question.k and len(ranking) < len(first) and not _too_low(question, ranking):
+            ranking = self._best(question, first, len(first), rerank)
+            chosen = self._choose(question, ranking)
+        return ranking, chosen
+
+    def _best(self, question: Question, ranking: _Ranking, n: int, rerank: Rerank | None) -> _Ranking:
+        """The best `n`, ranked anew by exact scores, or by those of `rerank`; all where there is nothing to rank by."""
+        if rerank is None and ranking.candidates.vector is None:
+            return ranking
+        best = with_exact_scores(ranking.candidates.take(np.arange(min(n, len(ranking)))), self._reader)
+        if rerank is None:
+            return self._ranked(best, fuse(best))
         ids = self._reader.passage_ids[best.rows].tolist()
         texts = [stored.passage.text for stored in self._read(ids)]
         return self._ranked(best, rerank(question.query, texts))
@@ -245,7 +262,8 @@ def _as_hit(
 
 def _too_low(question: Question, ranking: _Ranking) -> bool:
     """Whether the worst candidate is below the least score already, so that deeper ones will be."""
-    return question.min_score is not None and bool(len(ranking)) and ranking.scores[-1] < question.min_score
+    least = question.min_score
+    return least is not None and bool(len(ranking)) and bool(ranking.scores[-1] < least - _UNSURE)
 
 
 def _part(scores: NDArray[np.float32] | None, place: int) -> float | None:

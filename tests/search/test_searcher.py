@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,8 +13,10 @@ from numpy.typing import NDArray
 import smsearch
 from smsearch import Document, Index
 from smsearch.errors import IndexDamagedError
+from smsearch.index.faiss_vectors import FaissIndex
 from smsearch.index.reader import IndexReader
-from smsearch.search import candidates
+from smsearch.index.vectors import Rows, Vectors
+from smsearch.search import candidates, searcher
 from smsearch.search.question import Question
 from smsearch.search.searcher import Searcher
 from tests.fakes import KeywordEncoder
@@ -86,6 +89,22 @@ def test_a_large_index_ranks_as_if_every_passage_were_scored(
     every = seeds_index.search("sociala medier", 12, mode=mode, langs=langs)
     request.getfixturevalue("shallow")
     assert seeds_index.search("sociala medier", 12, mode=mode, langs=langs) == every
+
+
+@pytest.mark.parametrize("wanted", [{}, {"per_document": 1}, {"min_score": 0.2}, {"langs": ["sv"]}], ids="-".join)
+def test_estimates_choose_the_candidates_and_exact_scores_order_the_hits(
+    seeds_index: Index, monkeypatch: pytest.MonkeyPatch, wanted: dict[str, Any]
+) -> None:
+    def estimates(index: FaissIndex, query: Vectors, rows: Rows) -> Vectors:
+        return index.scores(query, rows) + np.where(rows % 2, 0.009, -0.009).astype(np.float32)
+
+    monkeypatch.setattr(candidates, "_EXHAUSTIVE", 10)
+    monkeypatch.setattr(candidates, "_DEPTH", 30)
+    monkeypatch.setattr(searcher, "_BEST", 1)
+    expected = seeds_index.search(QUESTION, 4, **wanted)
+    monkeypatch.setattr(FaissIndex, "estimates", estimates)
+    assert seeds_index.search(QUESTION, 4, **wanted) == expected
+    assert expected
 
 
 @pytest.mark.usefixtures("shallow")
