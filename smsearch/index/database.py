@@ -32,6 +32,7 @@ Row = tuple[object, ...]
 _APPLICATION_ID = 0x534D5345  # "SMSE": lets `file` tell our databases from others
 _BUSY_SECONDS = 30.0
 _HEADER_BYTES = 100
+_PAGE_BYTES = 8192  # six vectors with tokens and words to a page; half of that holds three and leaves a seventh empty
 _MOST_FILLED = 1 << 40  # bytes; a longer file than that was never written
 _LONGEST_VALUE = 1 << 29  # bytes of a text or a blob; what a file claims beyond that is no index of ours
 _WRITER_CACHE_KIB = 1 << 17  # filled as pages are used; a small one makes the keys of repeats slow to enter
@@ -176,6 +177,7 @@ def create_database(folder: Path, meta: Mapping[str, object]) -> None:
     path = folder / f".{FILE_NAME}.new"
     path.unlink(missing_ok=True)
     with translated_errors(folder), closing(_connect(path, "rwc")) as connection:
+        connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
         connection.executescript(
             f"BEGIN; {_SCHEMA} PRAGMA application_id = {_APPLICATION_ID}; PRAGMA user_version = {FORMAT}; COMMIT;"
         )

@@ -135,7 +135,8 @@ def test_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 def test_damaged_pages_are_found(tmp_path: Path) -> None:
     path = make(tmp_path)
     data = bytearray(path.read_bytes())
-    data[4096 * 3 : 4096 * 3 + 64] = b"\xff" * 64
+    page = int.from_bytes(data[16:18], "big")
+    data[3 * page : 3 * page + 64] = b"\xff" * 64
     path.write_bytes(data)
     with closing(open_database(tmp_path, writable=True)) as connection:
         assert integrity_faults(connection) != []

@@ -26,7 +26,7 @@ from tests.torture.outcomes import Outcome
 from tests.torture.states import Answer, answer_of
 
 QUERIES = ("why say no to social media", "ブログ")
-_PAGE = 4096  # bytes, of SQLite
+_PAGE = 8192  # bytes, of SQLite as ours is written
 DERIVED = ("tokens", "words", "filters", "vectors")
 
 Answers = tuple[Answer, ...]
