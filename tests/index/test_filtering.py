@@ -97,9 +97,13 @@ def test_bad_dates_are_refused_and_told(date: str) -> None:
         assert repr(date) in str(caught.value)
 
 
-@pytest.mark.parametrize("date", ["2010", "2010-12", "2010-12-31", "2010-12-31T10:00:00+01:00"])
-def test_dates_of_any_precision_are_taken(date: str) -> None:
-    require_sound(Filters(since=date, until=date))
+@pytest.mark.parametrize(
+    ("date", "expected"), [("2010", "ab"), ("2010-12", "b"), ("2010-12-31", "b"), ("2010-12-31T23:59:00Z", "b")]
+)
+def test_dates_of_any_precision_admit_what_falls_within_them(reader: IndexReader, date: str, expected: str) -> None:
+    filters = Filters(since=date, until=date)
+    require_sound(filters)
+    assert admitted(reader, filters) == expected
 
 
 def test_unknown_kind_is_refused_with_the_known_ones() -> None:
