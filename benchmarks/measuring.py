@@ -128,7 +128,7 @@ def conditions() -> dict[str, Any]:
         "python": platform.python_version(),
         "versions": {name: found for name in packages if (found := _version(name))},
         "commit": _commit(),
-        "date": time.strftime("%Y-%m-%d"),
+        "date": time.strftime("%Y-%m-%dT%H:%M"),
     }
 
 

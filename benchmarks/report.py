@@ -54,14 +54,19 @@ TARGETS = (
 
 
 def newest() -> tuple[dict[tuple[str, str], Result], dict[str, Any]]:
-    """The newest result of each condition, with the conditions it was taken under, and the newest conditions."""
+    """The newest result of each condition, with the conditions it was taken under, and the newest conditions.
+
+    A run that left a condition out does not hide an earlier one that measured it.
+    """
     found: dict[tuple[str, str], Result] = {}
     about: dict[str, Any] = {}
-    for path in sorted((HERE / "results").glob("*.json"), key=lambda each: each.stat().st_mtime_ns):
-        data = json.loads(path.read_text("utf-8"))
+    taken = [json.loads(path.read_text("utf-8")) for path in (HERE / "results").glob("*.json")]
+    for data in sorted(taken, key=lambda each: str(each["conditions"]["date"])):
         about = data["conditions"]
         for result in data["results"]:
-            found[result["group"], result["name"]] = result | {"about": about}
+            key = result["group"], result["name"]
+            if result["runs"] or key not in found:
+                found[key] = result | {"about": about}
     return found, about
 
 
@@ -260,7 +265,7 @@ def page(found: dict[tuple[str, str], Result], about: dict[str, Any]) -> list[st
     commits = "; ".join(f"{', '.join(dict.fromkeys(groups))} at commit {commit}" for commit, groups in taken.items())
     return [
         f"{about['processor']}, {about['cores']} cores, {about['memory_gb']:.0f} GB, {about['system']}, Python "
-        f"{about['python']}, {about['date']}; {commits}. Medians of repetitions taken in turns.",
+        f"{about['python']}, {about['date'].partition('T')[0]}; {commits}. Medians of repetitions taken in turns.",
         "",
         "### What was to be reached",
         "",

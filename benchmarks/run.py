@@ -136,7 +136,8 @@ def main() -> None:
         ]
     about = conditions()
     RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{about['date']}-{about['commit']}{'-full' if options.full else ''}.json"
+    day = about["date"].partition("T")[0]
+    path = RESULTS / f"{day}-{about['commit']}{'-full' if options.full else ''}.json"
     known = json.loads(path.read_text("utf-8"))["results"] if path.exists() else []
     measured = {(each["group"], each["name"]) for each in results}
     kept = [each for each in known if (each["group"], each["name"]) not in measured]
