@@ -81,14 +81,16 @@ class Searcher:
             admitted = self._reader.admitted(question.filters)
             n_admitted = int(np.count_nonzero(admitted))
             depth = first_depth(n_admitted, question)
+            n_best = max(_BEST, 2 * question.k)
             while True:
                 candidates = self._candidates(question, admitted, depth)
                 first = self._ranked(candidates, fuse(candidates))
-                ranking, chosen = self._answers(question, first, rerank)
+                ranking, chosen = self._answers(question, first, n_best, rerank)
                 exhausted = len(first) < depth or depth >= n_admitted
                 if len(chosen) >= question.k or exhausted or _too_low(question, ranking):
                     return self._hits(question, ranking, chosen)
                 depth *= _DEEPER
+                n_best *= _DEEPER
 
     def similar_to(self, to: str | int, *, k: int) -> list[Hit]:
         """Passages of other documents near a document or a passage, one of each document.
@@ -134,9 +136,11 @@ class Searcher:
         order = np.lexsort((self._reader.passage_ids[candidates.rows], -scores))
         return _Ranking(candidates.take(order), scores[order])
 
-    def _answers(self, question: Question, first: _Ranking, rerank: Rerank | None) -> tuple[_Ranking, list[_Choice]]:
-        """The hits, chosen from the best candidates, or from all where those give too few."""
-        ranking = self._best(question, first, max(_BEST, 2 * question.k), rerank)
+    def _answers(
+        self, question: Question, first: _Ranking, n_best: int, rerank: Rerank | None
+    ) -> tuple[_Ranking, list[_Choice]]:
+        """The hits, chosen from the `n_best` candidates, or from all where those give too few."""
+        ranking = self._best(question, first, n_best, rerank)
         chosen = self._choose(question, ranking)
         if len(chosen) < question.k and len(ranking) < len(first) and not _too_low(question, ranking):
             ranking = self._best(question, first, len(first), rerank)
