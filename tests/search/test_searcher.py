@@ -198,6 +198,22 @@ def test_reranking_goes_deeper_until_there_are_k_documents(tmp_path: Path) -> No
     assert len({hit.doc_id for hit in hits}) == 3
 
 
+def test_reranking_does_not_begin_again_where_it_goes_deeper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(candidates, "_EXHAUSTIVE", 2)
+    monkeypatch.setattr(candidates, "_DEPTH", 3)
+    monkeypatch.setattr(searcher, "_BEST", 1)
+    read: list[int] = []
+
+    def last_first(_query: str, texts: Sequence[str]) -> NDArray[np.float32]:
+        read.append(len(texts))
+        return np.arange(len(texts), dtype=np.float32)
+
+    with smsearch.build_index(_many_passages(tmp_path), tmp_path / "index") as index:
+        index._searcher().search(Question("sociale medier", 3, per_document=1), rerank=last_first)
+    assert len(read) > 1
+    assert read == sorted(set(read))
+
+
 def _many_passages(tmp_path: Path) -> Path:
     """One document of sixty passages about the query, and two that are about something else."""
     folder = tmp_path / "posts"
