@@ -117,6 +117,19 @@ def grow(config: ConfigArgument, out: FolderOption = _FOLDER, threads: ThreadsOp
     say("grown; " + _figures(losses) if losses else "nothing to grow: the configuration asks for no entries")
 
 
+@app.command("adapt")
+def adapt(config: ConfigArgument, out: FolderOption = _FOLDER, threads: ThreadsOption = None) -> None:
+    """Turn passages towards the questions they answer: learn one matrix from headings and the text below them.
+
+    Example: smsearch train adapt training.toml
+    """
+    from smsearch.training.pipeline import TrainingRun
+
+    with kept_on_interrupt(_KEPT):
+        losses = TrainingRun(config, out).adapt(threads=threads, progress=_tell)
+    say("adapted; " + _figures(losses) if losses else "nothing to adapt: the configuration asks for no steps")
+
+
 @app.command("export")
 def export(config: ConfigArgument, out: FolderOption = _FOLDER) -> None:
     """Write the trained table as a model folder with its card.
@@ -159,6 +172,7 @@ def train_all(
     student(config, out, threads)
     settle(config, out, threads)
     grow(config, out, threads)
+    adapt(config, out, threads)
     export(config, out)
 
 

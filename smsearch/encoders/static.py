@@ -1,4 +1,4 @@
-"""The static encoder: a text is the mean of its tokens' vectors. No torch, no prompts."""
+"""The static encoder: a text is the sum of its tokens' vectors. No torch, no prompts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from smsearch.encoders.table import TokenTable, unit_rows
+from smsearch.encoders.table import TokenTable, read_matrix, unit_rows
 from smsearch.encoders.vocabulary import Vocabulary, open_vocabulary
 from smsearch.errors import EncoderError
 from smsearch.ragged import divided
@@ -29,7 +29,8 @@ CONFIG: Final = "config.json"
 KIND: Final = "smsearch-static"
 WEIGHTS: Final = "model.safetensors"
 TOKENIZER: Final = "tokenizer.json"
-FORMAT: Final = 2
+MATRIX: Final = "passages.safetensors"
+FORMATS: Final = (2, 3)  # 2: queries and passages are encoded alike
 _FEW: Final = 40_000  # characters cut in all without the tokenizer: half the time it takes to load that
 _BLOCK_CHARACTERS: Final = 1 << 18  # cut at once: about 64k tokens
 Cut: TypeAlias = tuple[NDArray[np.int32], NDArray[np.int64]]  # ids one after the other, how many each text has
@@ -43,12 +44,16 @@ class StaticConfig:
         model: Name of the weights.
         version: Their version.
         late_exponent: A query token counts in late interaction as its vector's norm to this power.
-        sha256: SHA-256 of the weights and of the tokenizer by file name, where they are recorded.
+        query_power: The tokens of a query count as their vectors' norms to this power in its vector.
+        turns_passages: Whether the sums of passages are multiplied by a matrix.
+        sha256: SHA-256 of the files by name, where they are recorded.
     """
 
     model: str
     version: str
     late_exponent: float
+    query_power: float = 0.0
+    turns_passages: bool = False
     sha256: dict[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -66,32 +71,51 @@ class StaticConfig:
                 model=str(content["name"]),
                 version=str(content["version"]),
                 late_exponent=float(content["late_exponent"]),
+                query_power=float(content["query_power"]) if number == FORMATS[-1] else 0.0,
+                turns_passages=bool(content["turns_passages"]) if number == FORMATS[-1] else False,
                 sha256=dict(content.get("sha256") or {}),
             )
         except OSError as error:
             raise EncoderError(f"cannot read the model's {str(path)!r}: {error.strerror}") from None
         except (ValueError, KeyError, TypeError) as error:
             raise EncoderError(f"the model's {str(path)!r} is damaged ({error!r}); copy it anew") from None
-        if number != FORMAT:
+        if number not in FORMATS:
             raise EncoderError(
-                f"{str(path)!r} is of format {number!r}, and this smsearch reads {FORMAT}; "
+                f"{str(path)!r} is of format {number!r}, and this smsearch reads {' and '.join(map(str, FORMATS))}; "
                 "update smsearch, or export the model anew with `smsearch train export`"
             )
         return config
+
+    @property
+    def format(self) -> int:
+        """The oldest format that can say this."""
+        return FORMATS[0] if self.encodes_alike else FORMATS[-1]
+
+    @property
+    def encodes_alike(self) -> bool:
+        """Whether a text has one vector, as a query and as a passage."""
+        return not self.query_power and not self.turns_passages
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """What decides the vectors, beside the configuration."""
+        return (WEIGHTS, TOKENIZER, MATRIX) if self.turns_passages else (WEIGHTS, TOKENIZER)
 
 
 class StaticEncoder:
     """A table of token vectors with its tokenizer, read from one folder.
 
-    Texts may be of any length; queries and passages are encoded alike. Opening it maps the
-    weights and reads nothing else: the tokenizer is loaded when many texts are to be cut.
+    Texts may be of any length. Two texts of one kind, such as a sentence and its translation, are
+    both compared as queries. Opening it maps the weights and reads nothing else: the tokenizer is
+    loaded when many texts are to be cut.
     """
 
     def __init__(self, folder: Path, *, name: str | None = None) -> None:
         """Open the folder.
 
         Args:
-            folder: Holds `config.json`, `model.safetensors` and `tokenizer.json`.
+            folder: Holds `config.json`, `model.safetensors`, `tokenizer.json`, and `passages.safetensors` where
+                passages are turned.
             name: What the user calls it; None for the absolute path.
 
         Raises:
@@ -103,8 +127,10 @@ class StaticEncoder:
         self._lock = Lock()
         self.config = StaticConfig.read(self.folder)
         self.table = TokenTable.open(self.folder / WEIGHTS)
-        if not (self.folder / TOKENIZER).is_file():
-            raise EncoderError(f"the model {str(self.folder)!r} has no {TOKENIZER}; copy it anew")
+        for needed in self.config.files:
+            if not (self.folder / needed).is_file():
+                raise EncoderError(f"the model {str(self.folder)!r} has no {needed}; copy it anew")
+        self.matrix = read_matrix(self.folder / MATRIX, self.dim) if self.config.turns_passages else None
 
     @property
     def name(self) -> str:
@@ -123,7 +149,7 @@ class StaticEncoder:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Digest of weights and tokenizer, 32 hexadecimal digits.
+        """Digest of all that decides the vectors, 32 hexadecimal digits.
 
         Taken from the digests that `config.json` records; where it records none, the files are
         read (some 60 MB at most: 50 ms).
@@ -133,9 +159,10 @@ class StaticEncoder:
         """
         from smsearch.files import file_sha256
 
-        recorded = self.config.sha256
-        digests = [recorded.get(name) or file_sha256(self.folder / name) for name in (WEIGHTS, TOKENIZER)]
-        content = json.dumps([FORMAT, self.config.late_exponent, *digests])
+        config = self.config
+        digests = [config.sha256.get(name) or file_sha256(self.folder / name) for name in config.files]
+        powers = [config.late_exponent, *([config.query_power] if config.format > FORMATS[0] else [])]
+        content = json.dumps([config.format, *powers, *digests])
         return hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
 
     @property
@@ -144,7 +171,7 @@ class StaticEncoder:
         return {}
 
     def verify(self) -> None:
-        """Read weights and tokenizer and compare them with the digests in `config.json`.
+        """Read the files and compare them with the digests in `config.json`.
 
         Raises:
             EncoderError: If a file is not the one recorded.
@@ -164,14 +191,23 @@ class StaticEncoder:
 
     def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors of queries; `(n, dim)` float32, unit rows (zero rows for texts without tokens)."""
-        return self.encode_passages(texts)
+        power = self.config.query_power
+        return self._encode(texts, lambda ids, lengths: self.table.sums(ids, lengths, norm_power=power))
 
     def encode_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors of passages; `(n, dim)` float32, unit rows (zero rows for texts without tokens)."""
+        matrix = self.matrix
+        if matrix is None:
+            return self._encode(texts, self.table.sums)
+        return self._encode(texts, lambda ids, lengths: self.table.sums(ids, lengths) @ matrix)
+
+    def _encode(
+        self, texts: Sequence[str], sums: Callable[[NDArray[np.int32], NDArray[np.int64]], NDArray[np.float32]]
+    ) -> NDArray[np.float32]:
         vectors = np.zeros((len(texts), self.dim), np.float32)
         start = 0
         for ids, lengths in self._cut_blocks(texts):
-            vectors[start : start + len(lengths)] = unit_rows(self.table.sums(ids, lengths))
+            vectors[start : start + len(lengths)] = unit_rows(sums(ids, lengths))
             start += len(lengths)
         return vectors
 

@@ -138,17 +138,21 @@ class TokenTable:
         halves[:, 1] = packed >> BITS
         return halves.reshape(len(ids), self.dim)
 
-    def sums(self, ids: NDArray[np.int32], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
+    def sums(
+        self, ids: NDArray[np.int32], lengths: NDArray[np.int64], *, norm_power: float = 0.0
+    ) -> NDArray[np.float32]:
         """Sums of the rows of each text; `(len(lengths), dim)` float32, not normalised.
 
         Args:
             ids: Token ids of all texts, one after the other.
             lengths: Tokens of each text; they add up to `len(ids)`. A text may have none.
+            norm_power: Each row counts as its length to this power; below 0, telling tokens count for less.
         """
         found, places = distinct(ids)
         rows = np.empty((len(found), self.dim), np.float32)
         for start in range(0, len(found), _BLOCK):
-            rows[start : start + _BLOCK] = self.rows(found[start : start + _BLOCK].astype(np.int32))
+            block = self.rows(found[start : start + _BLOCK].astype(np.int32))
+            rows[start : start + _BLOCK] = weighted_rows(block, norm_power) if norm_power else block
         sums: NDArray[np.float32] = _counts(places, lengths, len(found)) @ rows
         return sums
 
@@ -175,6 +179,33 @@ def unit_rows(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     norms = np.sqrt(np.einsum("ij,ij->i", rows, rows))
     unit: NDArray[np.float32] = rows * np.reciprocal(np.where(norms > 0, norms, 1)).astype(np.float32)[:, None]
     return unit
+
+
+def weighted_rows(rows: NDArray[np.float32], norm_power: float) -> NDArray[np.float32]:
+    """Rows times their lengths to a power; `(n, dim)` float32. A zero row stays zero."""
+    norms = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+    weights = np.power(norms, np.float32(norm_power), out=np.zeros_like(norms), where=norms > 0)
+    weighted: NDArray[np.float32] = rows * weights[:, None]
+    return weighted
+
+
+def read_matrix(path: Path, dim: int) -> NDArray[np.float32]:
+    """The tensor `matrix` (float16) of a safetensors file; `(dim, dim)` float32.
+
+    Raises:
+        EncoderError: If the file cannot be read, is truncated or holds something else.
+    """
+    try:
+        matrix = _map_tensors(path)["matrix"]
+    except OSError as error:
+        raise EncoderError(f"cannot read the model's {str(path)!r}: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise EncoderError(f"the model's {str(path)!r} is damaged ({error}); copy it anew") from None
+    if matrix.dtype != np.float16 or matrix.shape != (dim, dim):
+        raise EncoderError(
+            f"the model's {str(path)!r} must hold `matrix` float16 {(dim, dim)}, got {matrix.dtype} {matrix.shape}"
+        )
+    return matrix.astype(np.float32)
 
 
 def _map_tensors(path: Path) -> dict[str, NDArray[Any]]:

@@ -35,7 +35,7 @@ class EncoderQuality:
 
     Attributes:
         data: Digest of the evaluation sets.
-        tatoeba: Weighted F1 by language: every sentence looks for its English one.
+        tatoeba: Weighted F1 by language: every sentence looks for its English one; both are encoded as queries.
         tatoeba_from_english: The other direction.
         xquad: nDCG@10 by `query->documents` language, dense.
         xquad_late: The same, dense + 2 late; empty for encoders without token vectors.
@@ -96,7 +96,7 @@ def evaluate_encoder(
     there, back = {}, {}
     for lang in TATOEBA_LANGS:
         english, other = read_tatoeba(root, lang)
-        one, two = encoder.encode_queries(other), encoder.encode_passages(english)
+        one, two = encoder.encode_queries(other), encoder.encode_queries(english)
         there[lang] = 100 * weighted_f1((one @ two.T).argmax(axis=1))
         back[lang] = 100 * weighted_f1((two @ one.T).argmax(axis=1))
     advance("Tatoeba")

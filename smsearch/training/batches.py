@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -168,18 +169,46 @@ class PairSampler:
 
 def _pair_weights(tokens: CorpusTokens, plan: SamplingPlan) -> NDArray[np.float64]:
     """Weight of each pair: its language's share, divided among the language's pairs by source and length."""
-    by_source = np.array([_weight(name, plan.source_weights) for name in tokens.source_names])
-    weights = by_source[tokens.sources]
     english_lengths = np.diff(tokens.starts[: tokens.n_english + 1])
-    weights *= np.where(english_lengths[tokens.lines] < 4, plan.short_weight, 1.0)  # noqa: PLR2004  a phrase
+    weights = np.where(english_lengths[tokens.lines] < 4, plan.short_weight, 1.0)  # noqa: PLR2004  a phrase
     counts = np.bincount(tokens.langs, minlength=len(tokens.lang_names))
-    share = counts**plan.lang_exponent * np.array(
-        [plan.lang_weights.get(lang, plan.lang_weights.get("other", 1.0)) for lang in tokens.lang_names]
-    )
+    return shared_out(weights, counts, tokens, plan)
+
+
+class Shares(Protocol):
+    """How often languages and sources are drawn; see `SamplingPlan`."""
+
+    @property
+    def lang_exponent(self) -> float:
+        """A language is drawn by its number to this power."""
+
+    @property
+    def lang_weights(self) -> Mapping[str, float]:
+        """Times this; `other`, or else 1, for languages that are not named."""
+
+    @property
+    def source_weights(self) -> Mapping[str, float]:
+        """How much a source counts, by the beginning of its name; 1 for the rest."""
+
+
+def shared_out(
+    weights: NDArray[np.float64], counts: NDArray[np.int64], tokens: CorpusTokens, plan: Shares
+) -> NDArray[np.float64]:
+    """Weights of pairs, made such that each language has its share.
+
+    Args:
+        weights: `(n_pairs,)`, how much each counts within its language and source.
+        counts: `(n_langs,)`, the numbers that the shares go by.
+        tokens: The corpus.
+        plan: How often languages and sources are drawn.
+    """
+    weights = weights * np.array([_weight(name, plan.source_weights) for name in tokens.source_names])[tokens.sources]
+    rest = plan.lang_weights.get("other", 1.0)
+    share = counts**plan.lang_exponent * np.array([plan.lang_weights.get(lang, rest) for lang in tokens.lang_names])
     totals = np.bincount(tokens.langs, weights, minlength=len(counts))
     factors = np.divide(share, totals, out=np.zeros_like(totals), where=totals > 0)
-    weighted: NDArray[np.float64] = weights * factors[tokens.langs]
-    return weighted
+    shared: NDArray[np.float64] = weights * factors[tokens.langs]
+    return shared
 
 
 def _weight(name: str, weights: Mapping[str, float]) -> float:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from smsearch.encoders.static import TOKENIZER, WEIGHTS
+from smsearch.encoders.static import MATRIX, TOKENIZER, WEIGHTS
 from smsearch.evaluation.datasets import CROSS_PAIRS, XQUAD_LANGS
 from smsearch.evaluation.encoding import EncoderQuality
 from smsearch.files import write_atomically
@@ -30,7 +30,7 @@ def write_card(
         folder: Holds weights and tokenizer.
         config: What the model was trained from.
         corpus: What its text was.
-        made: `step` and `seconds` of the training, under `settled` and `grown` the same of these stages,
+        made: `step` and `seconds` of the training, under `settled`, `grown` and `adapted` the same of these stages,
             `tokens` and `compression_cosine` of the rows, `cosines` of the check texts.
         quality: What it is worth, where it was measured.
     """
@@ -61,12 +61,13 @@ def _head(folder: Path, config: TrainingConfig, made: Mapping[str, Any]) -> str:
             "|---|---|",
             f"| `{WEIGHTS}` | {megabytes[0]:.1f} MB: rows as numbers of 4 bits, `packed` in pairs; `scales` float16 |",
             f"| `{TOKENIZER}` | {megabytes[1]:.1f} MB: unigram for `tokenizers`; no special tokens are added |",
-            "| `config.json` | format number, name, pooling, late exponent, SHA-256 of the files above |",
+            *([f"| `{MATRIX}` | what passages are multiplied by, float16 |"] if config.adapter.steps else []),
+            "| `config.json` | format number, name, pooling, exponents, SHA-256 of the files above |",
             "| `training.toml` | the configuration it was trained from |",
             "| `vocabulary.bin` | derived from the tokenizer at first use; may be deleted at any time |",
             "",
-            "No prompts; queries and passages are encoded alike; texts of any length; a text without tokens is the",
-            "zero vector.",
+            "No prompts; texts of any length; a text without tokens is the zero vector.",
+            *_parts(config),
             f"For late interaction a query token weighs its row's norm to the power {config.late_exponent:g}.",
             *(["", f"Licence of the weights: {config.card.licence}"] if config.card.licence else []),
         ]
@@ -95,6 +96,7 @@ def _making(config: TrainingConfig, corpus: CorpusReport, made: Mapping[str, Any
             f"  the norms of its rows raised to the power {config.norm_power:g}.",
             *_settling(config, made["settled"]),
             *_growth(config, made["grown"], int(made["tokens"])),
+            *_adapter(config, made["adapted"]),
             "- Numbers rounded to 4 bits, what is left passed on, with a scale for each 64 at most: mean cosine "
             f"{made['compression_cosine']:.4f} to the exact rows.",
             "- Everything else stands in `training.toml`; `smsearch train all training.toml` makes it again.",
@@ -112,6 +114,27 @@ def _growth(config: TrainingConfig, grown: Mapping[str, Any], n_tokens: int) -> 
         f"- Grown to {n_tokens:,} entries by pieces that often stand side by side in a word ({langs}); their rows",
         f"  began as the sum of those pieces' rows and learned over {steps:,} batches of these languages",
         f"  ({float(grown['seconds']) / 60:.0f} minutes) from the table's own English, all other rows held.",
+    ]
+
+
+def _parts(config: TrainingConfig) -> list[str]:
+    """How queries and passages differ."""
+    if not config.query_power and not config.adapter.steps:
+        return ["Queries and passages are encoded alike."]
+    query = (
+        f"rows count as their norms to the power {config.query_power:g}" if config.query_power else "rows are summed"
+    )
+    passage = f"the sum is multiplied by the matrix in `{MATRIX}`" if config.adapter.steps else "rows are summed"
+    return [f"In a query {query}; in a passage {passage}.", "Two texts of one kind are both compared as queries."]
+
+
+def _adapter(config: TrainingConfig, adapted: Mapping[str, Any]) -> list[str]:
+    if not config.adapter.steps:
+        return []
+    steps, share = int(adapted["step"]), config.adapter.heading_share
+    return [
+        f"- Passages turned towards the questions they answer by a symmetric matrix: {steps:,} batches, {share:.0%} of",
+        "  their rows headings and questions with the text below them, the table held.",
     ]
 
 

@@ -114,6 +114,13 @@ def save_table(path: Path, table: TokenTable) -> str:
     return write_atomically(path, save({"packed": table.packed, "scales": table.scales}))
 
 
+def save_matrix(path: Path, matrix: NDArray[np.float32]) -> str:
+    """Write the safetensors file of a matrix of passages, in float16; its SHA-256."""
+    from safetensors.numpy import save
+
+    return write_atomically(path, save({"matrix": matrix.astype(np.float16)}))
+
+
 def _rounded(groups: NDArray[np.float32], scales: NDArray[np.float16]) -> NDArray[np.float32]:
     rounded: NDArray[np.float32] = np.rint(groups / scales.astype(np.float32)[..., None]).clip(-ZERO, ZERO - 1)
     return rounded

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from smsearch.errors import InputError
+from smsearch.training.adapting import AdapterPlan
 from smsearch.training.batches import SamplingPlan
 from smsearch.training.corpus import CorpusLimits
 from smsearch.training.growing import GrowthPlan
@@ -52,6 +53,7 @@ class TrainingConfig:
         late_exponent: A query token counts in late interaction as its vector's norm to this power.
         whitening: Directions of the finished table are divided by their mean square to this power.
         norm_power: Its norms are then raised to this power.
+        query_power: In the vector of a query a row counts as its norm to this power; below 0, telling words weigh less.
         limits: What a pair must keep to.
         vocabulary: How many entries go where.
         teacher: Who teaches.
@@ -59,6 +61,7 @@ class TrainingConfig:
         student: How the table is trained.
         settling: How it is trained on, whitened and with the norms it will have.
         growth: Which entries are then added to the vocabulary.
+        adapter: How passages are turned towards the questions they answer.
         card: What the card says besides the figures.
     """
 
@@ -68,6 +71,7 @@ class TrainingConfig:
     late_exponent: float = 2.0
     whitening: float = 0.2
     norm_power: float = 0.6
+    query_power: float = 0.0
     limits: CorpusLimits = field(default_factory=CorpusLimits)
     vocabulary: VocabularyPlan = field(default_factory=VocabularyPlan)
     teacher: TeacherPlan = field(default_factory=TeacherPlan)
@@ -75,6 +79,7 @@ class TrainingConfig:
     student: StudentPlan = field(default_factory=StudentPlan)
     settling: SettlingPlan = field(default_factory=SettlingPlan)
     growth: GrowthPlan = field(default_factory=GrowthPlan)
+    adapter: AdapterPlan = field(default_factory=AdapterPlan)
     card: CardNotes = field(default_factory=CardNotes)
 
     @classmethod

@@ -3,7 +3,8 @@
 corpus/        parallel text, cleaned         tokenizer.json  the vocabulary
 teacher/       vectors of the English lines   tokens/         the corpus as ids
 student/       checkpoint of the table        settled/        checkpoint of the table, settled
-grown/         the same with more entries      model/          the encoder, with its card
+grown/         the same with more entries      adapted/        checkpoint of the matrix of passages
+model/         the encoder, with its card
 """
 
 from __future__ import annotations
@@ -19,15 +20,18 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from smsearch.encoders.static import CONFIG, FORMAT, KIND, TOKENIZER, WEIGHTS, StaticEncoder
+from smsearch.encoders.static import CONFIG, KIND, MATRIX, TOKENIZER, WEIGHTS, StaticConfig, StaticEncoder
+from smsearch.encoders.table import weighted_rows
 from smsearch.errors import InputError
 from smsearch.evaluation.encoding import EncoderQuality, evaluate_encoder
 from smsearch.files import file_sha256, read_json_object, write_atomically
+from smsearch.training.adapting import Adapter, HeadingSampler
 from smsearch.training.batches import PairSampler
 from smsearch.training.card import write_card
 from smsearch.training.compression import (
     compress_table,
     mean_cosine,
+    save_matrix,
     save_table,
     temper_norms,
     text_moments,
@@ -35,7 +39,7 @@ from smsearch.training.compression import (
     whitening_of,
 )
 from smsearch.training.configuration import TrainingConfig
-from smsearch.training.corpus import REPORT, CorpusReport, build_corpus
+from smsearch.training.corpus import ENGLISH, REPORT, CorpusReport, build_corpus, read_lines
 from smsearch.training.growing import english_vectors, entries_of, grow_vocabulary, grown_rows
 from smsearch.training.pieces import Pieces, decomposition
 from smsearch.training.preparing import BatchPreparer
@@ -220,6 +224,36 @@ class TrainingRun:
         preparer = self._cutting(sampler, tokens, grown, english_vectors(rows, tokens))
         return self._train(student, preparer, self._grown, threads=threads, until=until, progress=progress)
 
+    def adapt(
+        self, *, threads: int | None = None, until: int | None = None, progress: Progress = _silent
+    ) -> dict[str, float]:
+        """Learn the matrix that passages are multiplied by, from the last checkpoint on; the table stays what it is.
+
+        Arguments as `train_student` takes them.
+
+        Returns:
+            The parts of the loss over the last steps; nothing where no steps are asked for.
+
+        Raises:
+            InputError: If an earlier stage is missing, or the corpus has no heading with text below it.
+            MissingExtraError: If torch is not installed.
+        """
+        config, plan = self.config, self.config.adapter
+        if not plan.steps:
+            return {}
+        rows = self.finished_rows()
+        adapter = Adapter(weighted_rows(rows, config.query_power), rows, plan, config.student)
+        adapter.load(self._adapted)
+        tokens = CorpusTokens.open(self.grown_tokenizer.parent / "tokens")
+        lines = list(read_lines(self.corpus / ENGLISH))
+        sampling = config.settling.sampling(config.sampling)
+        sampler = HeadingSampler(tokens, sampling, plan, lines, seed=plan.seed + adapter.step)
+        if plan.heading_share and not sampler.n_headings:
+            raise InputError("the corpus has no heading with text below it; set `adapter.steps` to 0")
+        n_rows = min(config.student.batch, len(tokens.lines))
+        preparer = BatchPreparer(sampler, None, _pieces(self.grown_tokenizer, 0.0), n_rows=n_rows)
+        return self._train(adapter, preparer, self._adapted, threads=threads, until=until, progress=progress)
+
     def _whitened(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """The table that settling begins with, as large as the trained one, and what it was whitened by."""
         rows = self.rows()
@@ -317,15 +351,28 @@ class TrainingRun:
         digests = {WEIGHTS: save_table(self.model / WEIGHTS, table)}
         shutil.copyfile(self.grown_tokenizer, self.model / TOKENIZER)
         digests[TOKENIZER] = file_sha256(self.model / TOKENIZER)
+        if config.adapter.steps:
+            self._need(self._adapted / STATE, "adapt")
+            digests[MATRIX] = save_matrix(self.model / MATRIX, self._checkpoint(self._adapted))
+        made = StaticConfig(
+            model=config.name,
+            version=config.version,
+            late_exponent=config.late_exponent,
+            query_power=config.query_power,
+            turns_passages=MATRIX in digests,
+            sha256=digests,
+        )
         content = {
             "kind": KIND,
-            "format": FORMAT,
+            "format": made.format,
             "name": config.name,
             "version": config.version,
             "dim": table.dim,
             "tokens": len(table),
             "pooling": "mean",
             "late_exponent": config.late_exponent,
+            "query_power": config.query_power,
+            "turns_passages": made.turns_passages,
             "compression_cosine": round(mean_cosine(rows, table), 6),
             "sha256": digests,
         }
@@ -356,6 +403,10 @@ class TrainingRun:
         return self.folder / "grown"
 
     @property
+    def _adapted(self) -> Path:
+        return self.folder / "adapted"
+
+    @property
     def _settled(self) -> Path:
         return self.folder / "settled"
 
@@ -368,6 +419,7 @@ class TrainingRun:
         vectors = self._encoder().encode_passages(self.config.card.check_texts)
         cosines = (vectors[1:] @ vectors[:1].T).ravel().tolist()
         later = {"settled": read_json_object(self._settled / STATE), "grown": read_json_object(self._grown / STATE)}
+        later["adapted"] = read_json_object(self._adapted / STATE)
         made = {**state, **read_json_object(self.model / CONFIG), "cosines": cosines, **later}
         write_card(self.model, self.config, report, made, quality)
 

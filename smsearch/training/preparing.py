@@ -32,7 +32,7 @@ class Prepared:
         used: `(n_used,)` int64, those rows.
         made: `(n_entries, n_used)`: how the vectors of the batch's entries are made of rows.
         sums: For each side `(n_rows, n_entries)`: how often an entry stands in a text.
-        teacher: For each side `(n_rows, dim)`, unit rows.
+        teacher: For each side `(n_rows, dim)`, unit rows; `(n_rows, 0)` where no teacher is asked.
         near: `(n_rows, n_rows)` bool: what is no negative.
     """
 
@@ -56,7 +56,7 @@ class BatchPreparer:
     def __init__(
         self,
         sampler: Sampler,
-        teacher: NDArray[np.float16],
+        teacher: NDArray[np.float16] | None,
         pieces: Pieces,
         *,
         n_rows: int,
@@ -65,7 +65,7 @@ class BatchPreparer:
 
         Args:
             sampler: Where batches come from.
-            teacher: `(n_english, dim)`, unit rows of the teacher.
+            teacher: `(n_english, dim)`, unit rows of the teacher; None where none is asked.
             pieces: What each entry's vector is made of besides its own row.
             n_rows: Rows of a batch.
         """
@@ -128,6 +128,8 @@ class BatchPreparer:
         )
 
     def _teacher_rows(self, side: Side) -> NDArray[np.float32]:
+        if self._teacher is None:
+            return np.zeros((len(side.lengths), 0), np.float32)
         lines = ranges(side.first_lines, side.n_lines)
         starts = np.cumsum(side.n_lines) - side.n_lines
         return unit_rows(np.add.reduceat(self._teacher[lines].astype(np.float32), starts, axis=0))

@@ -159,21 +159,25 @@ class Student:
         learned = used >= self._held
         self._touched = used[learned] - self._held
         with torch.no_grad():
-            vectors = torch.sparse.mm(_tensor(prepared.made), self.table[used])
-            raw = [torch.sparse.mm(_tensor(sums), vectors) for sums in prepared.sums]
+            vectors = torch.sparse.mm(sparse_tensor(prepared.made), self.table[used])
+            raw = [torch.sparse.mm(sparse_tensor(sums), vectors) for sums in prepared.sums]
             norms = [each.norm(dim=1, keepdim=True).clamp_min(1e-6) for each in raw]
             units = [each / norm for each, norm in zip(raw, norms, strict=True)]
             losses, unit_grads = self._losses(units, prepared)
             vector_grad = torch.zeros_like(vectors)
             for unit, norm, unit_grad, sums in zip(units, norms, unit_grads, prepared.sums, strict=True):
                 raw_grad = (unit_grad - unit * (unit * unit_grad).sum(1, keepdim=True)) / norm
-                vector_grad += torch.sparse.mm(_tensor(sums.T.tocsr()), raw_grad)
-            grad[self._touched] = torch.sparse.mm(_tensor(prepared.made.T.tocsr()), vector_grad)[learned]
-            for group in self.optimiser.param_groups:
-                group["lr"] = plan.learning_rate * self._rate()
-            self.optimiser.step()
-        self.step += 1
+                vector_grad += torch.sparse.mm(sparse_tensor(sums.T.tocsr()), raw_grad)
+            grad[self._touched] = torch.sparse.mm(sparse_tensor(prepared.made.T.tocsr()), vector_grad)[learned]
+            self._make_step()
         return losses
+
+    def _make_step(self) -> None:
+        """Follow the gradient, at the rate of this step."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.plan.learning_rate * self._rate()
+        self.optimiser.step()
+        self.step += 1
 
     def _rate(self) -> float:
         plan = self.plan
@@ -232,7 +236,8 @@ def contrast(
     return loss, (grad @ other_half).float(), (grad.T @ one_half).float()
 
 
-def _tensor(matrix: csr_matrix) -> torch.Tensor:
+def sparse_tensor(matrix: csr_matrix) -> torch.Tensor:
+    """The same matrix for torch, sharing its values."""
     import torch
 
     return torch.sparse_csr_tensor(

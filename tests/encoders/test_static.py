@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from smsearch.encoders import TokenEncoder, load_encoder
 from smsearch.encoders.static import StaticEncoder, _blocks
@@ -33,8 +34,56 @@ def copy(tmp_path: Path) -> Path:
 
 
 def test_translations_are_near_and_other_subjects_far() -> None:
-    vectors = builtin().encode_queries(TEXTS)
-    np.testing.assert_allclose(vectors[0] @ vectors[1:].T, [0.856, 0.003], atol=5e-4)
+    vectors, passages = builtin().encode_queries(TEXTS), builtin().encode_passages(TEXTS)
+    np.testing.assert_allclose(vectors[0] @ vectors[1:].T, [0.848, 0.007], atol=5e-4)
+    np.testing.assert_allclose(vectors[0] @ passages[1:].T, [0.801, 0.010], atol=5e-4)
+
+
+def test_a_query_weighs_its_rows_and_a_passage_is_turned() -> None:
+    encoder = builtin()
+    assert encoder.matrix is not None
+    for text in TEXTS:
+        rows = encoder.table.rows(encoder.token_ids([text])[0]).astype(float)
+        weighted = rows * np.linalg.norm(rows, axis=1, keepdims=True) ** -0.35
+        for vector, total in [
+            (encoder.encode_queries([text])[0], weighted.sum(axis=0)),
+            (encoder.encode_passages([text])[0], rows.sum(axis=0) @ encoder.matrix.astype(float)),
+        ]:
+            np.testing.assert_allclose(vector, total / np.linalg.norm(total), atol=1e-5)
+    np.testing.assert_array_equal(encoder.matrix, encoder.matrix.T)
+
+
+def test_a_model_of_format_2_encodes_queries_and_passages_alike(copy: Path) -> None:
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps({**config, "format": 2}))
+    (copy / "passages.safetensors").unlink()
+    encoder = StaticEncoder(copy)
+    assert encoder.encode_queries(TEXTS).tobytes() == encoder.encode_passages(TEXTS).tobytes()
+    rows = encoder.table.rows(encoder.token_ids(TEXTS[:1])[0]).sum(axis=0)
+    np.testing.assert_allclose(encoder.encode_passages(TEXTS[:1])[0], rows / np.linalg.norm(rows), atol=1e-5)
+    assert encoder.fingerprint == "2168d0d8b75d83223517752a0105c5e6"  # of version 3, from before there was format 3
+
+
+@pytest.mark.parametrize(
+    ("matrix", "reason"),
+    [
+        (np.eye(3, dtype=np.float16), r"must hold `matrix` float16 \(384, 384\), got float16 \(3, 3\)"),
+        (np.eye(384, dtype=np.uint8), "must hold `matrix` float16 .*, got uint8"),
+        (None, r"passages\.safetensors' is damaged"),
+    ],
+)
+def test_a_matrix_that_does_not_fit_is_refused(copy: Path, matrix: NDArray[np.float16] | None, reason: str) -> None:
+    from safetensors.numpy import save_file
+
+    if matrix is None:
+        (copy / "passages.safetensors").write_bytes(b"\x10\x00")
+    else:
+        save_file({"matrix": matrix}, copy / "passages.safetensors")
+    with pytest.raises(EncoderError, match=reason):
+        load_encoder(copy)
+    (copy / "passages.safetensors").unlink()
+    with pytest.raises(EncoderError, match=r"has no passages\.safetensors"):
+        load_encoder(copy)
 
 
 def test_it_is_a_token_encoder() -> None:
@@ -68,7 +117,7 @@ def test_without_a_mapped_vocabulary_vectors_are_the_same() -> None:
 def test_lone_surrogates_are_replaced_on_both_ways() -> None:
     encoder = builtin()
     few = encoder.encode_queries(["hej \udcff dig"])
-    many = encoder.encode_passages(["hej \udcff dig", "x" * 3000])
+    many = encoder.encode_queries(["hej \udcff dig", "x" * 3000])
     assert few[0].tobytes() == many[0].tobytes() == encoder.encode_queries(["hej \ufffd dig"])[0].tobytes()
 
 
@@ -110,7 +159,7 @@ def test_threads_that_share_an_encoder_get_the_vectors_of_one_alone() -> None:
 
 def test_recorded_digests_are_those_of_the_shipped_files() -> None:
     encoder = builtin()
-    assert sorted(encoder.config.sha256) == ["model.safetensors", "tokenizer.json"]
+    assert sorted(encoder.config.sha256) == ["model.safetensors", "passages.safetensors", "tokenizer.json"]
     encoder.verify()
 
 
@@ -158,7 +207,13 @@ def test_a_missing_or_damaged_tokenizer_is_refused(copy: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "reason"), [({"format": 1}, "format 1"), ({"late_exponent": "x"}, "damaged"), ({"name": None}, None)]
+    ("change", "reason"),
+    [
+        ({"format": 1}, "format 1, and this smsearch reads 2 and 3"),
+        ({"query_power": None}, "damaged"),
+        ({"late_exponent": "x"}, "damaged"),
+        ({"name": None}, None),
+    ],
 )
 def test_configurations_of_other_formats_are_refused(copy: Path, change: dict[str, object], reason: str | None) -> None:
     config = json.loads((copy / "config.json").read_text())

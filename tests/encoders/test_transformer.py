@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import logging
 import shutil
 import time
@@ -153,22 +154,43 @@ def test_options_that_make_no_sense_are_refused(tiny: Path, tmp_path: Path) -> N
         load_encoder(tmp_path)
 
 
+def encoding_alike(folder: Path) -> Path:
+    """The rows of the built-in model as a model that encodes queries and passages alike."""
+    builtin = load_encoder("builtin")
+    assert isinstance(builtin, StaticEncoder)
+    shutil.copytree(builtin.folder, folder / "of-format-2")
+    config = json.loads((folder / "of-format-2" / "config.json").read_text())
+    (folder / "of-format-2" / "config.json").write_text(json.dumps({**config, "format": 2}))
+    return folder / "of-format-2"
+
+
 def test_the_builtin_exported_gives_the_same_vectors(tmp_path: Path) -> None:
     from sentence_transformers import SentenceTransformer
 
     builtin = load_encoder("builtin")
     export_static(builtin, tmp_path / "exported")
     texts = ["why say no to social media", "hvorfor sige nej?", "", "你好"]
-    expected = builtin.encode_passages(texts)
+    queries, passages = builtin.encode_queries(texts), builtin.encode_passages(texts)
+    assert not np.allclose(queries, passages, atol=0.1)
     encoder = load_encoder(tmp_path / "exported")
     assert isinstance(encoder, TransformerEncoder)
     assert not isinstance(encoder, StaticEncoder)
     assert encoder.max_tokens is None
-    np.testing.assert_allclose(encoder.encode_queries(texts), expected, atol=1e-5)
+    np.testing.assert_allclose(encoder.encode_queries(texts), queries, atol=1e-5)
+    np.testing.assert_allclose(encoder.encode_passages(texts), passages, atol=1e-5)
     assert encoder.count_tokens(texts).tolist() == builtin.count_tokens(texts).tolist()
-    plain = SentenceTransformer(str(tmp_path / "exported"), device="cpu").encode(texts, show_progress_bar=False)
-    np.testing.assert_allclose(plain, expected, atol=1e-3)
+    plain = SentenceTransformer(str(tmp_path / "exported"), device="cpu")
+    np.testing.assert_allclose(plain.encode_query(texts, show_progress_bar=False), queries, atol=1e-3)
+    np.testing.assert_allclose(plain.encode_document(texts, show_progress_bar=False), passages, atol=1e-3)
     with pytest.raises(EncoderError, match="exists already"):
         export_static(builtin, tmp_path / "exported")
+    export_static(load_encoder(encoding_alike(tmp_path)), tmp_path / "alike")
+    alike = SentenceTransformer(str(tmp_path / "alike"), device="cpu")
+    assert [type(module).__name__ for module in alike] == ["StaticEmbedding", "Normalize"]
+    np.testing.assert_allclose(
+        alike.encode(texts, show_progress_bar=False),
+        load_encoder(tmp_path / "of-format-2").encode_passages(texts),
+        atol=1e-3,
+    )
     with pytest.raises(EncoderError, match="only a static encoder"):
         export_static(encoder, tmp_path / "again")

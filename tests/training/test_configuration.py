@@ -53,3 +53,4 @@ def test_the_built_in_model_keeps_the_configuration_it_was_trained_from() -> Non
     config, encoder = TrainingConfig.read(folder / "training.toml"), StaticEncoder(folder)
     assert (config.name, config.version) == (encoder.config.model, encoder.config.version)
     assert (config.student.dim, config.late_exponent) == (encoder.dim, encoder.config.late_exponent)
+    assert (config.query_power, config.adapter.steps > 0) == (encoder.config.query_power, encoder.matrix is not None)
