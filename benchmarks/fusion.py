@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from smsearch.api import Index, build_index, open_index
 from smsearch.records import Document, Filters
-from smsearch.search.candidates import Candidates, gather_candidates, with_all_scores
+from smsearch.search.candidates import Candidates, gather_candidates, with_late_scores
 from smsearch.search.question import Question
 
 OUT = Path(__file__).with_name("fusion.md")
@@ -61,7 +61,7 @@ def ask_all(index: Index, queries: Sequence[Query]) -> list[Asked]:
             candidates = gather_candidates(
                 reader, lambda: index.encoder, Question(query.text), admitted=admitted, depth=len(admitted)
             )
-            candidates = with_all_scores(candidates, reader, index.encoder, query.text)
+            candidates = with_late_scores(candidates, reader, index.encoder, query.text)
             answer = number.get(query.answer)
             if answer is None:  # the same text stands under another id
                 first = reader.store.passage_ids(query.answer)[0]

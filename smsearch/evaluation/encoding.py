@@ -37,6 +37,7 @@ class EncoderQuality:
         data: Digest of the evaluation sets.
         tatoeba: Weighted F1 by language: every sentence looks for its English one; both are encoded as queries.
         tatoeba_from_english: The other direction.
+        tatoeba_passages: Mean F1 where the English sentences are encoded as passages.
         xquad: nDCG@10 by `query->documents` language, dense.
         xquad_late: The same, dense + 2 late; empty for encoders without token vectors.
         swefaq: nDCG@10, dense.
@@ -51,6 +52,7 @@ class EncoderQuality:
     data: str
     tatoeba: dict[str, float]
     tatoeba_from_english: dict[str, float]
+    tatoeba_passages: float
     xquad: dict[str, float]
     xquad_late: dict[str, float]
     swefaq: float
@@ -93,12 +95,13 @@ def evaluate_encoder(
         SourceError: If a set is missing.
     """
     digest = digest_of(root)
-    there, back = {}, {}
+    there, back, among_passages = {}, {}, []
     for lang in TATOEBA_LANGS:
         english, other = read_tatoeba(root, lang)
         one, two = encoder.encode_queries(other), encoder.encode_queries(english)
         there[lang] = 100 * weighted_f1((one @ two.T).argmax(axis=1))
         back[lang] = 100 * weighted_f1((two @ one.T).argmax(axis=1))
+        among_passages.append(100 * weighted_f1((one @ encoder.encode_passages(english).T).argmax(axis=1)))
     advance("Tatoeba")
     xquad = _Xquad(encoder, root, every)
     keys = [(lang, lang) for lang in XQUAD_LANGS] + list(CROSS_PAIRS)
@@ -112,6 +115,7 @@ def evaluate_encoder(
         data=digest,
         tatoeba=there,
         tatoeba_from_english=back,
+        tatoeba_passages=_mean(among_passages),
         xquad=dense,
         xquad_late=late,
         swefaq=faq.quality(0.0),

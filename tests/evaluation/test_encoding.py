@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from smsearch import load_encoder
+from smsearch.encoders.static import StaticEncoder
 from smsearch.errors import SourceError
 from smsearch.evaluation.encoding import evaluate_encoder, table_of
 from tests.evaluation.sets import write_sets
@@ -30,6 +34,23 @@ def test_the_built_in_encoder_is_right_everywhere_on_easy_sets(sets: Path) -> No
     assert quality.mixed_right == 100.0
     assert quality.hubness == pytest.approx(20.0)  # five paragraphs, each on top once
     assert quality.control < 100
+
+
+class Reversed(StaticEncoder):
+    """Passages are the opposite of what they say."""
+
+    def encode_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        return -super().encode_passages(texts)
+
+
+def test_sentences_and_their_translations_are_both_compared_as_queries(sets: Path) -> None:
+    builtin = load_encoder()
+    assert isinstance(builtin, StaticEncoder)
+    quality = evaluate_encoder(Reversed(builtin.folder), sets)
+    assert set(quality.tatoeba.values()) == set(quality.tatoeba_from_english.values()) == {100.0}
+    assert quality.tatoeba_passages < 50
+    assert quality.swefaq < 50
+    assert evaluate_encoder(builtin, sets).tatoeba_passages == 100.0
 
 
 def test_other_data_have_another_digest_and_missing_ones_are_named(sets: Path, tmp_path: Path) -> None:
