@@ -20,26 +20,18 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from smsearch.encoders.static import CONFIG, KIND, MATRIX, TOKENIZER, WEIGHTS, StaticConfig, StaticEncoder
+from smsearch.encoders.static import CONFIG, TOKENIZER, StaticEncoder
 from smsearch.encoders.table import weighted_rows
 from smsearch.errors import InputError
 from smsearch.evaluation.encoding import EncoderQuality, evaluate_encoder
-from smsearch.files import file_sha256, read_json_object, write_atomically
+from smsearch.files import read_json_object, write_atomically
 from smsearch.training.adapting import Adapter, HeadingSampler
 from smsearch.training.batches import PairSampler
 from smsearch.training.card import write_card
-from smsearch.training.compression import (
-    compress_table,
-    mean_cosine,
-    save_matrix,
-    save_table,
-    temper_norms,
-    text_moments,
-    whiten,
-    whitening_of,
-)
+from smsearch.training.compression import temper_norms, text_moments, whiten, whitening_of
 from smsearch.training.configuration import TrainingConfig
 from smsearch.training.corpus import ENGLISH, REPORT, CorpusReport, build_corpus, read_lines
+from smsearch.training.exporting import write_model
 from smsearch.training.growing import english_vectors, entries_of, grow_vocabulary, grown_rows
 from smsearch.training.pieces import Pieces, decomposition
 from smsearch.training.preparing import BatchPreparer
@@ -325,6 +317,13 @@ class TrainingRun:
         rows = self.rows()
         return temper_norms(whiten(rows, self._counts(len(rows)), config.whitening), config.norm_power)
 
+    def _matrix(self) -> NDArray[np.float32] | None:
+        """What passages are multiplied by; None where the configuration leaves them as they are."""
+        if not self.config.adapter.steps:
+            return None
+        self._need(self._adapted / STATE, "adapt")
+        return self._checkpoint(self._adapted)
+
     def _settled_rows(self) -> NDArray[np.float32]:
         self._need(self._settled / STATE, "settle")
         return self._checkpoint(self._settled)
@@ -343,41 +342,12 @@ class TrainingRun:
         """Write the trained table as an encoder that `load_encoder` reads, with its configuration and card.
 
         Raises:
-            InputError: If nothing was trained yet.
+            InputError: If nothing was trained yet, or not all that the configuration asks for.
         """
-        config, rows = self.config, self.finished_rows()
-        table = compress_table(rows, text_moments(rows, CorpusTokens.open(self.grown_tokenizer.parent / "tokens")))
-        self.model.mkdir(exist_ok=True)
-        digests = {WEIGHTS: save_table(self.model / WEIGHTS, table)}
-        shutil.copyfile(self.grown_tokenizer, self.model / TOKENIZER)
-        digests[TOKENIZER] = file_sha256(self.model / TOKENIZER)
-        if config.adapter.steps:
-            self._need(self._adapted / STATE, "adapt")
-            digests[MATRIX] = save_matrix(self.model / MATRIX, self._checkpoint(self._adapted))
-        made = StaticConfig(
-            model=config.name,
-            version=config.version,
-            late_exponent=config.late_exponent,
-            query_power=config.query_power,
-            turns_passages=MATRIX in digests,
-            sha256=digests,
-        )
-        content = {
-            "kind": KIND,
-            "format": made.format,
-            "name": config.name,
-            "version": config.version,
-            "dim": table.dim,
-            "tokens": len(table),
-            "pooling": "mean",
-            "late_exponent": config.late_exponent,
-            "query_power": config.query_power,
-            "turns_passages": made.turns_passages,
-            "compression_cosine": round(mean_cosine(rows, table), 6),
-            "sha256": digests,
-        }
+        rows, matrix = self.finished_rows(), self._matrix()
+        moments = text_moments(rows, CorpusTokens.open(self.grown_tokenizer.parent / "tokens"))
+        write_model(self.model, self.config, rows, self.grown_tokenizer, moments=moments, matrix=matrix)
         shutil.copyfile(self.config_file, self.model / CONFIGURATION)
-        write_atomically(self.model / CONFIG, (json.dumps(content, indent=2) + "\n").encode())
         self._write_card(None)
         return self._encoder()
 
