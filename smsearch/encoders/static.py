@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate, chain
+from math import isfinite
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -70,8 +71,8 @@ class StaticConfig:
             config = cls(
                 model=str(content["name"]),
                 version=str(content["version"]),
-                late_exponent=float(content["late_exponent"]),
-                query_power=float(content["query_power"]) if number == FORMATS[-1] else 0.0,
+                late_exponent=_finite(content["late_exponent"]),
+                query_power=_finite(content["query_power"]) if number == FORMATS[-1] else 0.0,
                 turns_passages=bool(content["turns_passages"]) if number == FORMATS[-1] else False,
                 sha256=dict(content.get("sha256") or {}),
             )
@@ -292,6 +293,13 @@ def is_static_folder(folder: Path) -> bool:
     except (OSError, ValueError):
         return False
     return isinstance(content, dict) and content.get("kind") == KIND
+
+
+def _finite(value: object) -> float:
+    number = float(str(value))
+    if not isfinite(number):
+        raise ValueError(f"{value!r} is not finite")
+    return number
 
 
 def _flat(ids: Sequence[Sequence[int]]) -> Cut:

@@ -205,6 +205,8 @@ def read_matrix(path: Path, dim: int) -> NDArray[np.float32]:
         raise EncoderError(
             f"the model's {str(path)!r} must hold `matrix` float16 {(dim, dim)}, got {matrix.dtype} {matrix.shape}"
         )
+    if not np.isfinite(matrix).all():
+        raise EncoderError(f"the model's {str(path)!r} is damaged (a number is not finite); copy it anew")
     return matrix.astype(np.float32)
 
 

@@ -69,6 +69,7 @@ def test_a_model_of_format_2_encodes_queries_and_passages_alike(copy: Path) -> N
     [
         (np.eye(3, dtype=np.float16), r"must hold `matrix` float16 \(384, 384\), got float16 \(3, 3\)"),
         (np.eye(384, dtype=np.uint8), "must hold `matrix` float16 .*, got uint8"),
+        (np.full((384, 384), np.nan, np.float16), "a number is not finite"),
         (None, r"passages\.safetensors' is damaged"),
     ],
 )
@@ -211,6 +212,8 @@ def test_a_missing_or_damaged_tokenizer_is_refused(copy: Path) -> None:
     [
         ({"format": 1}, "format 1, and this smsearch reads 2 and 3"),
         ({"query_power": None}, "damaged"),
+        ({"query_power": float("nan")}, "nan is not finite"),
+        ({"late_exponent": float("inf")}, "inf is not finite"),
         ({"late_exponent": "x"}, "damaged"),
         ({"name": None}, None),
     ],
