@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate, chain
-from math import isfinite
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -32,6 +31,7 @@ WEIGHTS: Final = "model.safetensors"
 TOKENIZER: Final = "tokenizer.json"
 MATRIX: Final = "passages.safetensors"
 FORMATS: Final = (2, 3)  # 2: queries and passages are encoded alike
+_LARGEST_EXPONENT: Final = 10  # of norms; larger ones leave the range of float32
 _FEW: Final = 40_000  # characters cut in all without the tokenizer: half the time it takes to load that
 _BLOCK_CHARACTERS: Final = 1 << 18  # cut at once: about 64k tokens
 Cut: TypeAlias = tuple[NDArray[np.int32], NDArray[np.int64]]  # ids one after the other, how many each text has
@@ -71,8 +71,8 @@ class StaticConfig:
             config = cls(
                 model=str(content["name"]),
                 version=str(content["version"]),
-                late_exponent=_finite(content["late_exponent"]),
-                query_power=_finite(content["query_power"]) if number == FORMATS[-1] else 0.0,
+                late_exponent=_exponent(content["late_exponent"]),
+                query_power=_exponent(content["query_power"]) if number == FORMATS[-1] else 0.0,
                 turns_passages=bool(content["turns_passages"]) if number == FORMATS[-1] else False,
                 sha256=dict(content.get("sha256") or {}),
             )
@@ -295,10 +295,10 @@ def is_static_folder(folder: Path) -> bool:
     return isinstance(content, dict) and content.get("kind") == KIND
 
 
-def _finite(value: object) -> float:
+def _exponent(value: object) -> float:
     number = float(str(value))
-    if not isfinite(number):
-        raise ValueError(f"{value!r} is not finite")
+    if not abs(number) <= _LARGEST_EXPONENT:
+        raise ValueError(f"{value!r} is no exponent from -{_LARGEST_EXPONENT} to {_LARGEST_EXPONENT}")
     return number
 
 
