@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from smsearch.encoders.table import BITS, ZERO, TokenTable
+from smsearch.encoders.table import BITS, ZERO, TokenTable, weighted_rows
 from smsearch.files import write_atomically
 from smsearch.training.tokens import CorpusTokens
 
@@ -50,10 +50,7 @@ def temper_norms(rows: NDArray[np.float32], power: float) -> NDArray[np.float32]
         rows: `(n_tokens, dim)` float32.
         power: 1 changes nothing, 0 makes all norms alike. A zero row stays zero.
     """
-    norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    factors = np.power(norms, power - 1, out=np.zeros_like(norms), where=norms > 0)
-    tempered: NDArray[np.float32] = rows * factors
-    return tempered
+    return weighted_rows(rows, power - 1)
 
 
 def text_moments(rows: NDArray[np.float32], tokens: CorpusTokens, *, seed: int = 0) -> NDArray[np.float64]:
