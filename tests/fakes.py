@@ -29,15 +29,21 @@ class KeywordEncoder:
         return self.encode_passages(texts)
 
     def encode_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
-        for row, ids in enumerate(self.token_ids(texts)):
-            np.add.at(vectors[row], ids, 1)
+        return self.encode_token_ids(self.token_ids(texts))
+
+    def encode_token_ids(self, ids: Sequence[NDArray[np.int32]]) -> NDArray[np.float32]:
+        vectors = np.zeros((len(ids), self.dim), dtype=np.float32)
+        for vector, of_text in zip(vectors, ids, strict=True):
+            np.add.at(vector, of_text, 1)
         return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1)
 
     def token_ids(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
         numbers = {keyword: i for i, keyword in enumerate(self.keywords)}
         words = [text.casefold().split() for text in texts]
         return [np.array([numbers[word] for word in found if word in numbers], dtype=np.int32) for found in words]
+
+    def joined_token_ids(self, parts: Sequence[NDArray[np.int32]]) -> NDArray[np.int32]:
+        return np.concatenate(parts)
 
     def token_vectors(self, ids: NDArray[np.int32]) -> NDArray[np.float32]:
         return np.eye(self.dim, dtype=np.float32)[ids]

@@ -50,6 +50,16 @@ class TokenEncoder(Encoder, Protocol):
     def token_ids(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
         """Token ids of each text in order, repeats included; n arrays of shape `(n_tokens,)`."""
 
+    def joined_token_ids(self, parts: Sequence[NDArray[np.int32]]) -> NDArray[np.int32] | None:
+        """Token ids of texts with white space between them, from those of each; `(n_tokens,)`.
+
+        Returns:
+            What `token_ids` gives for the whole; None where that cannot be told from the parts.
+        """
+
+    def encode_token_ids(self, ids: Sequence[NDArray[np.int32]]) -> NDArray[np.float32]:
+        """Vectors of passages whose token ids are known; `(n, dim)` float32, as `encode_passages` gives them."""
+
     def token_vectors(self, ids: NDArray[np.int32]) -> NDArray[np.float32]:
         """Unit vectors of tokens; `(len(ids), dim)` float32 (zero rows for tokens without a vector)."""
 

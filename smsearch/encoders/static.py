@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate, chain
@@ -33,7 +33,8 @@ MATRIX: Final = "passages.safetensors"
 FORMATS: Final = (2, 3)  # 2: queries and passages are encoded alike
 _LARGEST_EXPONENT: Final = 10  # of norms; larger ones leave the range of float32
 _FEW: Final = 40_000  # characters cut in all without the tokenizer: half the time it takes to load that
-_BLOCK_CHARACTERS: Final = 1 << 18  # cut at once: about 64k tokens
+_BLOCK_CHARACTERS: Final = 1 << 18  # cut at once
+_BLOCK_TOKENS: Final = 1 << 16  # summed at once: about those of so many characters
 Cut: TypeAlias = tuple[NDArray[np.int32], NDArray[np.int64]]  # ids one after the other, how many each text has
 
 
@@ -193,28 +194,40 @@ class StaticEncoder:
     def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors of queries; `(n, dim)` float32, unit rows (zero rows for texts without tokens)."""
         power = self.config.query_power
-        return self._encode(texts, lambda ids, lengths: self.table.sums(ids, lengths, norm_power=power))
+        return self._stacked(
+            unit_rows(self.table.sums(ids, lengths, norm_power=power)) for ids, lengths in self._cut_blocks(texts)
+        )
 
     def encode_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors of passages; `(n, dim)` float32, unit rows (zero rows for texts without tokens)."""
-        matrix = self.matrix
-        if matrix is None:
-            return self._encode(texts, self.table.sums)
-        return self._encode(texts, lambda ids, lengths: self.table.sums(ids, lengths) @ matrix)
+        return self._stacked(self._passage_vectors(ids, lengths) for ids, lengths in self._cut_blocks(texts))
 
-    def _encode(
-        self, texts: Sequence[str], sums: Callable[[NDArray[np.int32], NDArray[np.int64]], NDArray[np.float32]]
-    ) -> NDArray[np.float32]:
-        vectors = np.zeros((len(texts), self.dim), np.float32)
-        start = 0
-        for ids, lengths in self._cut_blocks(texts):
-            vectors[start : start + len(lengths)] = unit_rows(sums(ids, lengths))
-            start += len(lengths)
-        return vectors
+    def encode_token_ids(self, ids: Sequence[NDArray[np.int32]]) -> NDArray[np.float32]:
+        """Vectors of passages whose token ids are known; `(n, dim)` float32, as `encode_passages` gives them."""
+        sizes = list(map(len, ids))
+        return self._stacked(
+            self._passage_vectors(np.concatenate(ids[start:end]), np.array(sizes[start:end], np.int64))
+            for start, end in _blocks(sizes, _BLOCK_TOKENS)
+        )
+
+    def _passage_vectors(self, ids: NDArray[np.int32], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
+        sums = self.table.sums(ids, lengths)
+        return unit_rows(sums if self.matrix is None else sums @ self.matrix)
+
+    def _stacked(self, blocks: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
+        return np.concatenate([np.zeros((0, self.dim), np.float32), *blocks])
 
     def token_ids(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
         """Token ids of each text in order, repeats included; n arrays of shape `(n_tokens,)`."""
         return [row for ids, lengths in self._cut_blocks(texts) for row in divided(ids, lengths)]
+
+    def joined_token_ids(self, parts: Sequence[NDArray[np.int32]]) -> NDArray[np.int32] | None:
+        """Token ids of texts with white space between them, from those of each; `(n_tokens,)`.
+
+        Returns:
+            What `token_ids` gives for the whole; None where that cannot be told from the parts.
+        """
+        return None if self._words is None else self._words.joined(parts)
 
     def token_vectors(self, ids: NDArray[np.int32]) -> NDArray[np.float32]:
         """Unit vectors of tokens; `(len(ids), dim)` float32 (zero rows for tokens without a vector)."""
@@ -237,7 +250,7 @@ class StaticEncoder:
     def _cut_blocks(self, texts: Sequence[str]) -> Iterator[Cut]:
         """Token ids of texts, a bounded number of texts at a time."""
         cut = self._cutter(texts)
-        for start, end in _blocks(texts):
+        for start, end in _blocks(map(len, texts), _BLOCK_CHARACTERS):
             yield cut([_valid(text) for text in texts[start:end]])
 
     def _cutter(self, texts: Sequence[str]) -> Callable[[Sequence[str]], Cut]:
@@ -307,13 +320,15 @@ def _flat(ids: Sequence[Sequence[int]]) -> Cut:
     return np.fromiter(chain.from_iterable(ids), np.int32, int(lengths.sum())), lengths
 
 
-def _blocks(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """`(start, end)` of stretches of about `_BLOCK_CHARACTERS` characters, at least one text each."""
-    start = read = 0
-    for end, total in enumerate(accumulate(map(len, texts)), 1):
-        if total - read >= _BLOCK_CHARACTERS or end == len(texts):
+def _blocks(sizes: Iterable[int], most: int) -> Iterator[tuple[int, int]]:
+    """`(start, end)` of stretches that end where their sizes add up to `most`."""
+    start = end = read = 0
+    for end, total in enumerate(accumulate(sizes), 1):
+        if total - read >= most:
             yield start, end
             start, read = end, total
+    if start < end:
+        yield start, end
 
 
 def _valid(text: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,6 +29,7 @@ _MOST_WORDS: Final = 400_000  # remembered: some 60 MB
 _MOST_IDS: Final = 4_000_000
 _FIRST_ROOM: Final = 1 << 12
 _PLANE: Final = 0x10000
+_PLAIN, _APART, _DOUBTFUL = range(3)  # before a word: nothing, a space that is a token, who knows
 
 
 class _Numbers(dict[str, int]):
@@ -92,6 +94,28 @@ class WordCutter:
         except BaseException:  # Ctrl-C too: words may have numbers and no tokens yet
             self._forget()
             raise
+
+    def joined(self, parts: Sequence[NDArray[np.int32]]) -> NDArray[np.int32] | None:
+        """Token ids of texts with white space between them, from those of each; None where these do not tell."""
+        space, beginnings = self._beginnings
+        filled = [part for part in parts if len(part)]
+        found = filled[:1]
+        for part in filled[1:]:
+            beginning = beginnings[part[0]]
+            if beginning == _DOUBTFUL:
+                return None
+            found += [space, part] if beginning == _APART else [part]
+        return np.concatenate([np.empty(0, np.int32), *found])
+
+    @cached_property
+    def _beginnings(self) -> tuple[NDArray[np.int32], bytes]:
+        """The token of a space, and for each token whether that goes before a word that begins with it."""
+        n_tokens = self._tokenizer.get_vocab_size()
+        space = self._tokenizer.token_to_id("▁")
+        tokens = [self._tokenizer.id_to_token(i) or "" for i in range(n_tokens)]
+        if space is None:
+            return np.empty(0, np.int32), bytes([_DOUBTFUL]) * n_tokens
+        return np.array([space], np.int32), bytes(map(self._parts.beginning, tokens))
 
     def _cut(self, texts: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         words = [self._words(text) for text in texts]
@@ -164,6 +188,13 @@ class _WordParts:
             return []
         parts: list[str] = self._part.findall(word)
         return ["", *parts] if word[:1] == " " and self._apart.match(word, 1) else parts
+
+    def beginning(self, token: str) -> int:
+        """What a word that begins with a token has before it where it follows another."""
+        first = token[1:2]
+        if token[:1] != "▁" or not first or self._doubtful.match(first):
+            return _DOUBTFUL
+        return _APART if self._apart.match(first) else _PLAIN
 
 
 def _is_of_letters(character: str) -> bool:

@@ -19,11 +19,12 @@ from smsearch.index.tokens import TokenLists, pack_tokens
 from smsearch.index.words import passage_keys, passage_words
 from smsearch.records import UNKNOWN_LANG, Document, Passage, Span
 from smsearch.text.boilerplate import recurring_in
-from smsearch.text.passages import Cut, PassageLimits, encoder_text, split_passages
+from smsearch.text.passages import Cut, PassageLimits, encoder_lines, encoder_text, split_passages
 
 _VERSION = 1  # of the way documents are cut; a new number cuts all documents again
 _CONTEXT_TOKENS = 48
 _SMALLEST_MAXIMUM = 8
+_SPACES = " \t\r\n"  # that every tokenizer takes for white space
 _NO_TOKENS = np.empty(0, np.int32)
 
 
@@ -155,6 +156,7 @@ class Preparer:
         return split_passages(
             documents,
             count_tokens=self._count,
+            count_passages=self._count_passages,
             limits=self._options.limits(self._encoder),
             recurring=recurring,
             keep_boilerplate=self._options.keep_boilerplate,
@@ -162,15 +164,27 @@ class Preparer:
 
     def encode(self, titles: Sequence[str], passages: Sequence[Passage]) -> list[EncodedPassage]:
         """Encode passages, each under its title, in one go."""
-        texts = [encoder_text(title, passage) for title, passage in zip(titles, passages, strict=True)]
-        seen = [t if fits else p.text for t, fits, p in zip(texts, self._fits(texts), passages, strict=True)]
-        vectors = self._encoder.encode_passages(seen).astype("<f2")
+        vectors = self._vectors(titles, passages).astype("<f2")
         tokens = pack_tokens(TokenLists.from_lists(self._tokens_of(passages)))
         words = [passage_words(title, passage) for title, passage in zip(titles, passages, strict=True)]
         fingerprints = map(passage_fingerprint, titles, passages)
         rows = [vector.tobytes() for vector in vectors]
         keys = [tuple(passage_keys(passage, found)) for passage, found in zip(passages, words, strict=True)]
         return list(map(EncodedPassage, passages, fingerprints, rows, tokens, pack_words(words), keys))
+
+    def _vectors(self, titles: Sequence[str], passages: Sequence[Passage]) -> NDArray[np.float32]:
+        """Vectors of passages, each under its title and heading as far as the encoder reads these."""
+        lines = [encoder_lines(title, passage) for title, passage in zip(titles, passages, strict=True)]
+        fits = self._fits(["\n".join(each) for each in lines])
+        seen = [each if fit else each[-1:] for each, fit in zip(lines, fits, strict=True)]
+        texts = ["\n".join(each) for each in seen]
+        if not isinstance(self._encoder, TokenEncoder):
+            return self._encoder.encode_passages(texts)
+        self._count_passages(passages)
+        self._count([line for each in seen for line in each[:-1]])
+        self._join(dict(zip(texts, seen, strict=True)))
+        self._count(texts)
+        return self._encoder.encode_token_ids([self._tokens[text] for text in texts])
 
     def _tokens_of(self, passages: Sequence[Passage]) -> list[NDArray[np.int32]]:
         """Token ids of each passage, sentence by sentence; none where the encoder has no token vectors."""
@@ -191,10 +205,37 @@ class Preparer:
         self._tokens.update(zip(new, self._encoder.token_ids(new), strict=True))
         return [len(self._tokens[text]) for text in texts]
 
+    def _count_passages(self, passages: Sequence[Passage]) -> list[int]:
+        """Tokens of each passage, told from those of its sentences where they can be."""
+        self._join({passage.text: _sentences_of(passage) for passage in passages})
+        return self._count([passage.text for passage in passages])
+
+    def _join(self, wholes: Mapping[str, Sequence[str]]) -> None:
+        """Keep the tokens of texts whose parts, with white space between them, have tokens that tell them."""
+        encoder, tokens = self._encoder, self._tokens
+        if not isinstance(encoder, TokenEncoder):
+            return
+        for whole, parts in wholes.items():
+            if whole not in tokens and parts and all(part in tokens for part in parts):
+                ids = encoder.joined_token_ids([tokens[part] for part in parts])
+                if ids is not None:
+                    tokens[whole] = ids
+
     def _fits(self, texts: Sequence[str]) -> list[bool]:
         if self._encoder.max_tokens is None:
             return [True] * len(texts)
         return [bool(n <= self._encoder.max_tokens) for n in self._encoder.count_tokens(texts)]
+
+
+def _sentences_of(passage: Passage) -> list[str]:
+    """The texts of its sentences, or none where there is more between them than plain white space."""
+    text, at, found = passage.text, 0, list[str]()
+    for start, end in passage.sentences:
+        if text[at:start].strip(_SPACES) or (start == at) == bool(found):
+            return []
+        found.append(text[start:end])
+        at = end
+    return [] if text[at:] else found
 
 
 def _divide(

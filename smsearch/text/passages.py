@@ -21,6 +21,7 @@ from smsearch.text.repeats import repeat_breaks
 from smsearch.text.sentences import split_long, split_sentences
 
 CountTokens = Callable[[Sequence[str]], Sequence[int]]
+CountPassages = Callable[[Sequence[Passage]], Sequence[int]]
 
 _CONTEXT_CHARACTERS = 160
 _LANGUAGE_SAMPLE = 2000
@@ -80,6 +81,7 @@ def split_passages(
     documents: Sequence[Document],
     *,
     count_tokens: CountTokens,
+    count_passages: CountPassages | None = None,
     limits: PassageLimits | None = None,
     recurring: frozenset[str] = frozenset(),
     keep_boilerplate: bool = False,
@@ -89,6 +91,7 @@ def split_passages(
     Args:
         documents: The documents.
         count_tokens: Tokens of each text, as the encoder counts them.
+        count_passages: The same of passages whose sentences were counted; None counts their texts.
         limits: How long passages are.
         recurring: Folded lines that recur across the source, to be left out.
         keep_boilerplate: Whether boilerplate stays in the passages.
@@ -110,14 +113,19 @@ def split_passages(
         for part in of_document:
             passages += _pack_part(document.text, part, counts, count_tokens, limits)
         cuts.append(Cut(tuple(passages), tuple(left_out)))
-    return _with_languages(_within_maximum(cuts, count_tokens, limits))
+    return _with_languages(_within_maximum(cuts, count_passages or _by_text(count_tokens), limits))
 
 
 def encoder_text(title: str, passage: Passage) -> str:
     """The passage as the encoder sees it: under its title and heading, unless it holds them itself."""
+    return "\n".join(encoder_lines(title, passage))
+
+
+def encoder_lines(title: str, passage: Passage) -> list[str]:
+    """The same line by line; the last is the passage itself, however many it has."""
     beginning = passage.text[:_CONTEXT_CHARACTERS]
     context = [line[:_CONTEXT_CHARACTERS] for line in (title, passage.heading) if line]
-    return "\n".join([*dict.fromkeys(line for line in context if line not in beginning), passage.text])
+    return [*dict.fromkeys(line for line in context if line not in beginning), passage.text]
 
 
 def _structure(
@@ -274,17 +282,21 @@ def _without_crumbs(text: str, groups: list[list[_Piece]], limits: PassageLimits
     return kept
 
 
-def _within_maximum(cuts: Sequence[Cut], count_tokens: CountTokens, limits: PassageLimits) -> list[Cut]:
+def _by_text(count_tokens: CountTokens) -> CountPassages:
+    return lambda passages: count_tokens([passage.text for passage in passages])
+
+
+def _within_maximum(cuts: Sequence[Cut], count: CountPassages, limits: PassageLimits) -> list[Cut]:
     """Halve the passages that count more tokens than their pieces did one by one."""
-    counts = iter(count_tokens([passage.text for cut in cuts for passage in cut.passages]))
+    counts = iter(count([passage for cut in cuts for passage in cut.passages]))
     held = []
     for cut in cuts:
-        parts = [_halved(p, count_tokens, limits) if next(counts) > limits.maximum else [p] for p in cut.passages]
+        parts = [_halved(p, count, limits) if next(counts) > limits.maximum else [p] for p in cut.passages]
         held.append(replace(cut, passages=tuple(passage for halves in parts for passage in halves)))
     return held
 
 
-def _halved(passage: Passage, count_tokens: CountTokens, limits: PassageLimits) -> list[Passage]:
+def _halved(passage: Passage, count: CountPassages, limits: PassageLimits) -> list[Passage]:
     text, sentences = passage.text, passage.sentences
     if len(sentences) > 1:
         cut = min(range(1, len(sentences)), key=lambda i: abs(2 * sentences[i][0] - len(text)))
@@ -294,11 +306,11 @@ def _halved(passage: Passage, count_tokens: CountTokens, limits: PassageLimits) 
     if len(halves) == 1:
         return [passage]
     parts = [_part_of(passage, half) for half in halves]
-    counts = count_tokens([part.text for part in parts])
+    counts = count(parts)
     return [
         held
         for part, n in zip(parts, counts, strict=True)
-        for held in ([part] if n <= limits.maximum else _halved(part, count_tokens, limits))
+        for held in ([part] if n <= limits.maximum else _halved(part, count, limits))
     ]
 
 
