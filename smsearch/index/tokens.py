@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from smsearch.ragged import ranges, require_offsets
+from smsearch.ragged import ranges, require_offsets, sorted_distinct
 
 _FURTHER: Final = 0xFFFF  # go on by so much, no id ends here
 
@@ -38,7 +38,7 @@ class TokenLists:
         given = list(lists)
         owners = np.repeat(np.arange(len(given)), [len(found) for found in given])
         ids = np.concatenate([np.empty(0, np.int32), *given])
-        distinct = np.unique(owners << 32 | ids)
+        distinct = sorted_distinct(owners << 32 | ids)
         offsets = np.searchsorted(distinct, np.arange(len(given) + 1) << 32)
         return cls(offsets.astype(np.int64), (distinct & 0xFFFFFFFF).astype(np.int32))
 

@@ -9,16 +9,18 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from functools import cache
-from math import sqrt
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from smsearch.ragged import distinct
 from smsearch.text.language_tables import LanguageTables, load_tables
 
 _FEW: Final = 12  # so few texts are walked through one after the other
 _TOGETHER: Final = 512
+_FEATURE_BITS: Final = 32
 
 
 class BatchIdentifier:
@@ -32,7 +34,8 @@ class BatchIdentifier:
         self._next = tables.following
         self._row = tables.row
         self._found = tables.found
-        self._first = np.array([self._labels.index(label) for label in self._labels])
+        firsts = [self._labels.index(label) for label in self._labels]
+        self._again = [(place, first) for place, first in enumerate(firsts) if place != first]
 
     def classify(self, texts: Sequence[str]) -> list[tuple[str, float]]:
         """The language of each text by py3langid's code, and how sure that is, in [0, 1]."""
@@ -40,17 +43,53 @@ class BatchIdentifier:
         order = sorted(range(len(texts)), key=lambda i: -len(encoded[i]))
         found: list[tuple[str, float]] = [("", 0.0)] * len(texts)
         for start in range(0, len(order), _TOGETHER):
-            some = order[start : start + _TOGETHER]
-            walk = self._walk_one_by_one if len(some) < _FEW else self._walk_together
-            walked = walk([encoded[i] for i in some])
-            features = np.unique(np.concatenate([each for each, _ in walked]))
-            weights = self._weights[features].astype(np.float32)
-            for i, (own, counts) in zip(some, walked, strict=True):
-                found[i] = self._decide(weights[np.searchsorted(features, own)], counts, len(encoded[i]))
+            places = order[start : start + _TOGETHER]
+            chances = self._chances([encoded[i] for i in places])
+            best = chances.argmax(axis=1)
+            sure = chances[np.arange(len(places)), best].tolist()
+            for i, label, confidence in zip(places, best.tolist(), sure, strict=True):
+                found[i] = self._labels[label], confidence
         return found
 
-    def _walk_one_by_one(self, texts: Sequence[bytes]) -> list[tuple[NDArray[np.int32], NDArray[np.int64]]]:
-        return [self._counted(self._found[self._states(text)]) for text in texts]
+    def _chances(self, texts: Sequence[bytes]) -> NDArray[np.float64]:
+        """How likely each language is, of texts from the longest to the shortest; `(len(texts), n_labels)`."""
+        walk = self._walk_one_by_one if len(texts) < _FEW else self._walk_together
+        scores = self._scores(*walk(texts), len(texts)).astype(np.float32)
+        scores -= scores.max(axis=1, keepdims=True)
+        lengths = np.fromiter(map(len, texts), np.float32, len(texts))
+        scores = np.exp(scores / np.sqrt(np.maximum(lengths, 1))[:, None])
+        chances: NDArray[np.float64] = (scores / scores.sum(axis=1, keepdims=True)).astype(np.float64)
+        for place, first in self._again:
+            chances[:, first] += chances[:, place]
+            chances[:, place] = 0
+        return chances
+
+    def _scores(self, owners: NDArray[np.int64], features: NDArray[np.int64], n: int) -> NDArray[np.float64]:
+        """Sums of the weights of what was found in each text, in an order that no other text changes.
+
+        Args:
+            owners: Number of the text each feature was found in.
+            features: The features.
+            n: How many texts there are.
+        """
+        pairs, counts = np.unique(owners << _FEATURE_BITS | features, return_counts=True)
+        ends = np.searchsorted(pairs, np.arange(n + 1) << _FEATURE_BITS)
+        known, places = distinct(pairs & ((1 << _FEATURE_BITS) - 1))
+        weights = self._weights[known].astype(np.float64)
+        often = np.log1p(counts.astype(np.float32)).astype(np.float64)
+        if n < _FEW:
+            spans = [slice(*span) for span in pairwise(ends.tolist())]
+            sums = np.array([often[span] @ weights[places[span]] for span in spans])
+        else:
+            from scipy.sparse import csr_matrix
+
+            sums = csr_matrix((often, places, ends), shape=(n, len(known))) @ weights
+        return sums + np.where(np.diff(ends) > 0, 1, 0)[:, None] * self._priors
+
+    def _walk_one_by_one(self, texts: Sequence[bytes]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        found = [self._found[self._states(text)] for text in texts]
+        owners = np.repeat(np.arange(len(texts)), list(map(len, found)))
+        return _met(owners, np.concatenate(found))
 
     def _states(self, text: bytes) -> list[int]:
         state, states = 0, []
@@ -60,8 +99,7 @@ class BatchIdentifier:
             states.append(state)
         return states
 
-    def _walk_together(self, texts: Sequence[bytes]) -> list[tuple[NDArray[np.int32], NDArray[np.int64]]]:
-        """Of texts from the longest to the shortest."""
+    def _walk_together(self, texts: Sequence[bytes]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         lengths = np.fromiter(map(len, texts), np.int64, len(texts))
         width = int(lengths[0])
         padded = np.frombuffer(b"".join(text.ljust(width, b"\0") for text in texts), np.uint8)
@@ -73,20 +111,13 @@ class BatchIdentifier:
             n = still[place]
             states = self._next[self._row[states[:n]] + columns[place, :n]]
             found[place, :n] = self._found[states]
-        return [self._counted(found[:, i]) for i in range(len(texts))]
+        return _met(np.tile(np.arange(len(texts)), width), found.ravel())
 
-    @staticmethod
-    def _counted(found: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-        return np.unique(found[found >= 0], return_counts=True)
 
-    def _decide(self, weights: NDArray[np.float32], counts: NDArray[np.int64], n_bytes: int) -> tuple[str, float]:
-        scores = np.zeros(len(self._labels), np.float32)
-        if len(counts):
-            scores = np.log1p(counts.astype(np.float32)) @ weights + self._priors
-        scores = np.exp((scores - scores.max()) / sqrt(n_bytes or 1))
-        chances = np.bincount(self._first, weights=scores / scores.sum(), minlength=len(scores))
-        best = int(chances.argmax())
-        return self._labels[best], float(chances[best])
+def _met(owners: NDArray[np.int64], found: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Features with the numbers of their texts, without the places where none was found."""
+    is_one = found >= 0
+    return owners[is_one], found[is_one].astype(np.int64)
 
 
 @cache

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import struct
 import unicodedata
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
@@ -26,6 +27,7 @@ _SEED = 20101
 _FEWEST_WORDS = 8
 _SHORTEST_RUN = 100
 
+_DIGIT = re.compile(r"\d")
 _BETWEEN_DIGITS = re.compile(r"(?<=\d)[\W_]+(?=\d)")
 
 Shingles = frozenset[str]
@@ -85,7 +87,8 @@ def exact_key(text: str) -> int:
     What stands between two digits parts them: `1.5` is not `15`. In a text without letters and digits
     every sign counts.
     """
-    letters = " ".join(map(fold_letters, _BETWEEN_DIGITS.split(text)))
+    parts = _BETWEEN_DIGITS.split(text) if _DIGIT.search(text) else [text]
+    letters = " ".join(map(fold_letters, parts))
     folded = letters if letters.strip() else "".join(unicodedata.normalize("NFKC", text).split())
     digest = hashlib.blake2b(folded.encode(errors="surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True)
@@ -106,7 +109,9 @@ def near_keys(words: Sequence[str]) -> list[int]:
     sketch.update(list(found))
     digest = sketch.digest()
     numbers = " ".join(sorted(_numbers(words))).encode()
-    return [_band_key(band, digest[band * N_ROWS : (band + 1) * N_ROWS], numbers) for band in range(N_BANDS)]
+    rows = struct.pack(f"<{N_BANDS * N_ROWS}I", *digest)
+    width = len(rows) // N_BANDS
+    return [_band_key(band, rows[band * width : (band + 1) * width] + numbers) for band in range(N_BANDS)]
 
 
 def _numbers(words: Iterable[str]) -> set[str]:
@@ -114,6 +119,5 @@ def _numbers(words: Iterable[str]) -> set[str]:
     return {word for word in words if not word.isalpha() and any(map(str.isdigit, word))}
 
 
-def _band_key(band: int, rows: Sequence[int], numbers: bytes) -> int:
-    packed = bytes([band]) + b"".join(int(row).to_bytes(4, "little") for row in rows) + numbers
-    return int.from_bytes(hashlib.blake2b(packed, digest_size=8).digest(), "big", signed=True)
+def _band_key(band: int, content: bytes) -> int:
+    return int.from_bytes(hashlib.blake2b(bytes([band]) + content, digest_size=8).digest(), "big", signed=True)

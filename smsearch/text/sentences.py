@@ -20,6 +20,7 @@ _LONGEST_UNSTOPPED = 200
 # A blank line, a paragraph separator, or the full stop of Khmer, Hindi or Tibetan.
 _BREAK = re.compile(r"\r?\n[^\S\n]*\n\s*|[\f\x1c-\x1e\u2029]|(?<=[។៕।॥])\s+")
 _LINE_END = re.compile(r"\r?\n|[\r\v\x85\u2028]")
+_DIVIDING = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029។៕।॥]")  # one of these stands in every break and line end
 _BULLET = re.compile(r"\s*(?:[-*+•‣◦–—]|\d{1,3}[.)]|[^\W\d_][.)])\s")
 _ENUMERATOR = re.compile(r"[(\[]?(?:\d{1,3}|[ivxlcIVXLC]{1,6}|[^\W\d_])[.)\]]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
@@ -109,6 +110,9 @@ def split_long(text: str, start: int, end: int, *, longest: int) -> list[Stretch
 
 def _iter_blocks(text: str) -> Iterator[Stretch]:
     """Stretches that no sentence leaves: paragraphs, and lines that were not wrapped."""
+    if not _DIVIDING.search(text):  # most texts; the patterns that tell breaks apart are slow
+        yield 0, len(text)
+        return
     start = 0
     for found in _BREAK.finditer(text):
         yield from _iter_lines(text, start, found.start())
@@ -174,13 +178,13 @@ def _belong_together(text: str, before: Stretch, after: Stretch) -> bool:
     first = text[after[0]]
     if _CLOSING.fullmatch(text, *after) or _ENUMERATOR.fullmatch(text, *before):
         return True
+    if text[before[1] - 1] != "." or not (first.isdigit() or first.islower()):
+        return False
     abbreviation = _LAST_WORD.search(text, max(before[0], before[1] - _LONGEST_ABBREVIATION), before[1])
     if abbreviation is None:
         return False
     word = abbreviation[0][:-1].lower()
-    if first.isdigit():
-        return word in _BEFORE_NUMBERS
-    return first.islower() and _is_abbreviation(word)
+    return word in _BEFORE_NUMBERS if first.isdigit() else _is_abbreviation(word)
 
 
 def _is_abbreviation(word: str) -> bool:

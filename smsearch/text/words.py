@@ -23,6 +23,7 @@ from typing import Any
 from unicodedata import decimal, normalize
 
 _LONGEST = 64
+_MOST_REMEMBERED = 20_000  # words of a language: some 3 MB
 # Languages where I and ı, İ and i are one letter each.
 _DOTLESS = frozenset({"az", "tr"})
 
@@ -126,7 +127,22 @@ class _Stemmers(threading.local):
     """One Snowball stemmer per thread and language: they keep state while they work."""
 
     def __init__(self) -> None:
-        self.by_lang: dict[str, Any] = {}
+        self.by_lang: dict[str, _Stems] = {}
+
+
+class _Stems(dict[str, str]):
+    """The term of each word of a language; running text repeats its words, so that few have to be worked out."""
+
+    def __init__(self, stemmer: Any | None) -> None:  # noqa: ANN401  (PyStemmer has no types)
+        super().__init__()
+        self._stemmer = stemmer
+
+    def __missing__(self, word: str) -> str:
+        stem = "" if self._stemmer is None or _DIGIT.search(word) else self._stemmer.stemWord(word)
+        if len(self) >= _MOST_REMEMBERED:
+            self.clear()
+        term = self[word] = _undotted(stem or word)
+        return term
 
 
 _stemmers = _Stemmers()
@@ -249,13 +265,7 @@ def _pairs(stretch: str) -> list[str]:
 
 
 def _stem_words(words: list[str], lang: str) -> list[str]:
-    stemmer = _stemmer(lang)
-    if stemmer is None:
-        return [_undotted(word) for word in words]
-    stems = stemmer.stemWords(words)
-    return [
-        _undotted(stem if stem and not _DIGIT.search(word) else word) for word, stem in zip(words, stems, strict=True)
-    ]
+    return list(map(_stems(lang).__getitem__, words))
 
 
 def _spellings(word: str, lang: str) -> list[str]:
@@ -272,12 +282,12 @@ def _primary(lang: str) -> str:
     return lang.partition("-")[0].lower()
 
 
-def _stemmer(lang: str) -> Any | None:  # noqa: ANN401  (PyStemmer has no types)
-    """The Snowball stemmer of a language in this thread, or None where there is none."""
-    stemmers = _stemmers.by_lang
-    if lang not in stemmers:
+def _stems(lang: str) -> _Stems:
+    """The terms of a language's words in this thread; without a Snowball stemmer they are the words."""
+    found = _stemmers.by_lang.get(lang)
+    if found is None:
         from Stemmer import Stemmer, algorithms
 
         algorithm = _ALGORITHMS.get(_primary(lang), "")
-        stemmers[lang] = Stemmer(algorithm) if algorithm in algorithms() else None
-    return stemmers[lang]
+        found = _stemmers.by_lang[lang] = _Stems(Stemmer(algorithm) if algorithm in algorithms() else None)
+    return found
