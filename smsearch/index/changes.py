@@ -15,6 +15,9 @@ from smsearch.index.checksums import checksum_of, checksum_sql, intact_sql, requ
 from smsearch.index.store import Store
 
 META: Final = "changes"
+_INSERT: Final = (
+    f"INSERT INTO changes (passage_id, added, checksum) VALUES (?1, ?2, {checksum_of('changes', ('?1', '?2'))})"
+)
 _WHAT: Final = "the record of what changed since the derived files were written"
 
 
@@ -42,10 +45,7 @@ class Changes:
 
     def representative(self, passage_id: int, *, came: bool) -> None:
         """Record a representative that came or went."""
-        query = (
-            f"INSERT INTO changes (passage_id, added, checksum) VALUES (?1, ?2, {checksum_of('changes', ('?1', '?2'))})"
-        )
-        self._store.connection.execute(query, (passage_id, int(came)))
+        self._store.connection.execute(_INSERT, (passage_id, int(came)))
         self._add(representatives=1)
 
     def document(self, key: int) -> None:

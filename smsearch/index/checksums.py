@@ -6,6 +6,7 @@ SQLite notices a broken page, not a bit that fell over inside a text or a vector
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Final
 
 from smsearch.errors import IndexDamagedError
@@ -46,6 +47,7 @@ def checksum_of(table: str, values: Sequence[str]) -> str:
     return crc_sql((repr(table), *values))
 
 
+@cache
 def checksum_sql(table: str, alias: str = "", **changed: str) -> str:
     """The SQL expression for what the checksum of a row should be.
 

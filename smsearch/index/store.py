@@ -170,8 +170,9 @@ class Store:
         source_id: int | None,
         left_out: Sequence[Span],
         lang: str | None = None,
+        key: int | None = None,
     ) -> int:
-        """Insert or overwrite the row of a document, its passages untouched; returns its key.
+        """Insert the row of a document, or overwrite it with its passages untouched; returns its key.
 
         Args:
             document: The document; its own `lang` is kept as what the source states.
@@ -179,9 +180,9 @@ class Store:
             source_id: The recorded source, if any.
             left_out: The stretches no passage holds.
             lang: The language it is shown with; None takes the stated one.
+            key: The key of the row to overwrite; None inserts one.
         """
-        stored = self.find_document(document.doc_id)
-        key = stored.key if stored else self._next("documents", "document_key")
+        key = self._next("documents", "document_key") if key is None else key
         values = (
             key,
             document.doc_id,

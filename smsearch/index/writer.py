@@ -129,7 +129,12 @@ class IndexWriter:
                 going = [i for ids in self.store.passages_of(stored.key).values() for i in ids if i not in staying]
                 self._groups.remove(going)
             key = self.store.write_document(
-                document, fingerprint=fingerprint, source_id=source_id, left_out=left_out, lang=lang
+                document,
+                fingerprint=fingerprint,
+                source_id=source_id,
+                left_out=left_out,
+                lang=lang,
+                key=stored.key if stored else None,
             )
             for passage_id, passage in kept:
                 self.store.move_passage(passage_id, passage)

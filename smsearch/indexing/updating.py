@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import chain, count, islice
@@ -157,40 +157,45 @@ class Updater:
             source_id = self._writer.record_source(source)
         n_failed = len(self._tally.failed)
         seen: set[str] = set()
-        documents = self._documents(source, source_id, seen)
+        stored = dict.fromkeys(self._writer.store.document_ids(source_id))
+        documents = self._documents(source, stored, seen)
         sample = list(_sampled(documents))
         recurring = recurring_lines(document.text for document in sample)
         batches = _batches(chain(sample, documents), self._encoder)
         self._store((self._pending(batch, recurring) for batch in batches), source_id)
         if source.path == "-":  # what came in before cannot be looked for again
             return
-        missing = [doc_id for doc_id in self._writer.store.document_ids(source_id) if doc_id not in seen]
+        missing = [doc_id for doc_id in stored if doc_id not in seen]
         if len(self._tally.failed) > n_failed:
             self._tally.kept += len(missing)
         else:
             self._tally.vanished += missing
 
-    def _documents(self, source: Source, source_id: int, seen: set[str]) -> Iterator[Document]:
+    def _documents(self, source: Source, stored: Collection[str], seen: set[str]) -> Iterator[Document]:
         """The documents of a source under the identifiers they have in this index."""
         for found in _read_or_say(source):
             if isinstance(found, Unread):
                 (self._tally.failed if found.failed else self._tally.skipped).append(found)
                 continue
-            doc_id = self._free_id(found.doc_id, source, source_id, seen)
+            doc_id = self._free_id(found.doc_id, source, stored, seen)
             seen.add(doc_id)
             yield replace(found, doc_id=doc_id)
 
-    def _free_id(self, doc_id: str, source: Source, source_id: int, seen: set[str]) -> str:
+    def _free_id(self, doc_id: str, source: Source, stored: Collection[str], seen: set[str]) -> str:
         """The identifier a document has in this index: its own, unless another document has that.
 
         One that stands under another source gets the name of its source before it; one that two
         documents of a source share is numbered. A document keeps what it was stored under.
         """
-        candidates = [each for each in self._candidates(doc_id, source, seen) if each not in seen]
-        stored = {each: self._writer.store.find_document(each) for each in candidates}
-        own = [each for each, found in stored.items() if found and found.source_id == source_id]
-        free = [each for each, found in stored.items() if found is None]
-        return (own or free)[0]
+        if doc_id in stored and doc_id not in seen:
+            return doc_id
+        candidates: Iterable[str] = (each for each in self._candidates(doc_id, source, seen) if each not in seen)
+        if stored:
+            candidates = list(candidates)
+            own = [each for each in candidates if each in stored]
+            if own:
+                return own[0]
+        return next(each for each in candidates if self._writer.store.find_document(each) is None)
 
     def _candidates(self, doc_id: str, source: Source, seen: set[str]) -> Iterator[str]:
         """Identifiers a document may have, the most wanted first; the last one is free."""

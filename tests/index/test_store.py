@@ -63,7 +63,7 @@ def test_unknown_document_is_none(store: Store) -> None:
 def test_overwritten_document_keeps_its_key(store: Store) -> None:
     first = store.write_document(Document("a", "1"), fingerprint="f", source_id=None, left_out=[])
     store.write_document(Document("b", "2"), fingerprint="f", source_id=None, left_out=[])
-    again = store.write_document(Document("a", "3"), fingerprint="g", source_id=None, left_out=[])
+    again = store.write_document(Document("a", "3"), fingerprint="g", source_id=None, left_out=[], key=first)
     assert again == first
     assert [d.text for d, _ in store.iter_documents()] == ["3", "2"]
     assert store.document_ids() == ["a", "b"]
