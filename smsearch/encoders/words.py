@@ -18,14 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smsearch.encoders.derivation import DIGIT, ISOLATED, REFUSED, SPACE
-from smsearch.ragged import ranges
+from smsearch.ragged import divided, ranges
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
     from smsearch.encoders.vocabulary import Vocabulary
 
-_MOST_WORDS: Final = 400_000  # remembered: some 60 MB
+_MOST_WORDS: Final = 600_000  # remembered: some 100 MB
 _MOST_IDS: Final = 4_000_000
 _FIRST_ROOM: Final = 1 << 12
 _PLANE: Final = 0x10000
@@ -122,11 +122,12 @@ class WordCutter:
         n_words = np.fromiter(map(len, words), np.int64, len(words))
         numbers = np.fromiter(map(self._numbers.__getitem__, chain.from_iterable(words)), np.int64, int(n_words.sum()))
         self._learn()
+        self._uses.values[:] += np.bincount(numbers, minlength=len(self._uses))
         lengths = self._lengths.values[numbers]
         ids = self._ids.values[ranges(self._starts.values[numbers], lengths)]
         ends = np.concatenate([[0], np.cumsum(lengths)])[np.concatenate([[0], np.cumsum(n_words)])]
         if len(self._numbers) > _MOST_WORDS or len(self._ids) > _MOST_IDS:
-            self._forget()
+            self._forget_rare()
         return ids, np.diff(ends)
 
     def _words(self, text: str) -> list[str]:
@@ -159,15 +160,31 @@ class WordCutter:
             ids.append(number)
         return ids or None
 
-    def _append(self, found: Sequence[Sequence[int]]) -> None:
+    def _append(self, found: Sequence[Sequence[int] | NDArray[np.int32]]) -> None:
         lengths = np.fromiter(map(len, found), np.int64, len(found))
         self._starts.extend(len(self._ids) + np.cumsum(lengths) - lengths)
         self._lengths.extend(lengths)
+        self._uses.extend(np.zeros(len(found), np.int64))
         self._ids.extend(np.fromiter((i for each in found for i in each), np.int32, int(lengths.sum())))
+
+    def _forget_rare(self) -> None:
+        """Keep the words met more than once, a third of them, and at most half of what may be remembered."""
+        uses = self._uses.values
+        often = np.argsort(-uses, kind="stable")[: _MOST_WORDS // 2]
+        kept = np.sort(often[uses[often] > 1])
+        words, lengths = list(self._numbers), self._lengths.values[kept]
+        ids = self._ids.values[ranges(self._starts.values[kept], lengths)]
+        self._forget()
+        if len(ids) > _MOST_IDS // 2:
+            return
+        self._numbers.update((words[i], number) for number, i in enumerate(kept.tolist()))
+        self._append(divided(ids, lengths))
+        self._uses.values[:] = uses[kept] // 2
 
     def _forget(self) -> None:
         self._numbers = _Numbers()
         self._starts, self._lengths, self._ids = _Growing(np.int64), _Growing(np.int64), _Growing(np.int32)
+        self._uses = _Growing(np.int64)  # of each word, halved when others are forgotten
 
 
 class _WordParts:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import chain, pairwise
 from typing import Any, Final
 
@@ -25,7 +24,6 @@ _ROW_BITS: Final = 24
 _HEADER: Final = 3
 
 
-@lru_cache(maxsize=1 << 16)
 def word_number(word: str) -> int:
     """The number a folded word is known by, 32 bits."""
     return zlib.crc32(word.encode(errors="surrogatepass"))

@@ -23,7 +23,7 @@ from typing import Any
 from unicodedata import decimal, normalize
 
 _LONGEST = 64
-_MOST_REMEMBERED = 20_000  # words of a language: some 3 MB
+_MOST_REMEMBERED = 200_000  # words, shared among the languages: some 30 MB
 # Languages where I and ı, İ and i are one letter each.
 _DOTLESS = frozenset({"az", "tr"})
 
@@ -141,7 +141,7 @@ class _Stems(dict[str, str]):
 
     def __missing__(self, word: str) -> str:
         stem = "" if self._stemmer is None or _DIGIT.search(word) else self._stemmer.stemWord(word)
-        if len(self) >= _MOST_REMEMBERED:
+        if len(self) >= _MOST_REMEMBERED // len(_stemmers.by_lang):
             self.clear()
         term = self[word] = _undotted(stem or word)
         return term

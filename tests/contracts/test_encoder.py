@@ -101,3 +101,15 @@ def test_token_vectors_are_unit_and_weights_positive(encoder: Encoder) -> None:
     # a weight is a norm to the 2; a query's row counts as its norm, times that to the -0.35
     pooled = (vectors * weights[:, None] ** (0.65 / 2)).sum(axis=0)
     np.testing.assert_allclose(pooled / np.linalg.norm(pooled), encoder.encode_queries(TEXTS[1:2])[0], atol=1e-5)
+
+
+def test_passages_are_encoded_alike_from_their_tokens_and_from_those_of_their_parts(encoder: Encoder) -> None:
+    if not isinstance(encoder, TokenEncoder):
+        assert encoder.name != "builtin"
+        return
+    expected = encoder.encode_passages(TEXTS)
+    np.testing.assert_allclose(encoder.encode_token_ids(encoder.token_ids(TEXTS)), expected, atol=1e-6)
+    assert encoder.encode_token_ids([]).shape == (0, encoder.dim)
+    whole = encoder.joined_token_ids(encoder.token_ids([TEXTS[0], TEXTS[1], "", '"123']))
+    assert whole is not None
+    assert whole.tolist() == encoder.token_ids([f'{TEXTS[0]} {TEXTS[1]}\n "123'])[0].tolist()

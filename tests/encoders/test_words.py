@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+import re
 from functools import cache
 from pathlib import Path
 
@@ -87,6 +88,40 @@ def test_texts_of_awkward_characters_are_cut_like_tokenizers(texts: list[str]) -
     assert cut(builtin()[0], texts) == expected(texts)
 
 
+def joined(parts: list[str]) -> list[int] | None:
+    ids = builtin()[0].joined([np.array(each, np.int32) for each in cut(builtin()[0], parts)])
+    return None if ids is None else ids.tolist()
+
+
+def test_the_tokens_of_sentences_tell_those_of_their_paragraph() -> None:
+    lines = [line for path in sorted(ROOT.glob("seeds/*.txt")) for line in path.read_text("utf-8").splitlines()]
+    sentences = [re.split(r"(?<=[.!?…:,]) +", line) for line in lines]
+    told = [joined(parts) for parts in sentences]
+    assert max(map(len, sentences)) > 5
+    assert told.count(None) < 0.02 * len(told)
+    whole = expected([" ".join(parts) for parts in sentences])
+    assert [ids for ids in told if ids is not None] == [
+        ids for ids, one in zip(whole, told, strict=True) if one is not None
+    ]
+
+
+def test_every_character_a_part_begins_with_tells_or_says_that_it_does_not() -> None:
+    characters = [chr(point) for point in range(0x3000) if not 0xD800 <= point < 0xE000]
+    told = [joined(["a", f"{c}b", c]) for c in characters]
+    whole = expected([f"a\n{c}b\t{c}" for c in characters])
+    wrong = [c for c, ids, right in zip(characters, told, whole, strict=True) if ids not in (None, right)]
+    assert wrong == []
+    assert all(joined(["a", c]) is not None for c in 'abcåд123("-–.,’«')
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.text(alphabet="aAåÅ 12½,.▁-’é\u0301İßΣσ\t\n\u00a0ﬁか\u3099가\u11a8ไ☃\u00ad", max_size=12), max_size=5)
+)
+def test_tokens_of_awkward_parts_tell_the_whole_or_nothing(parts: list[str]) -> None:
+    assert joined(parts) in (None, *expected([" ".join(parts)]))
+
+
 def test_what_is_remembered_stays_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(words, "_MOST_WORDS", 50)
     draw = random.Random(1)  # noqa: S311  no secret
@@ -95,6 +130,16 @@ def test_what_is_remembered_stays_bounded(monkeypatch: pytest.MonkeyPatch) -> No
         texts = [" ".join(draw.choices("abcdefghij", k=3)) + f" {draw.random()}" for _ in range(20)]
         assert cut(cutter, texts) == expected(texts)
         assert len(cutter._numbers) <= 50 + 20 * 4
+
+
+def test_words_that_are_met_again_and_again_stay_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(words, "_MOST_WORDS", 50)
+    cutter = fresh()
+    for i in range(40):
+        texts = [f"vinterdækkets {i}.{j}" for j in range(4)]
+        assert cut(cutter, texts) == expected(texts)
+        assert "vinterdækkets" in cutter._numbers
+    assert len(cutter._numbers) < 50 + 8
 
 
 def test_an_interruption_leaves_no_word_without_its_tokens(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from smsearch.encoders import load_encoder
+from smsearch.encoders.static import StaticEncoder
 from smsearch.index.tokens import PackedTokens
 from smsearch.indexing.preparing import CutOptions, Preparer, document_fingerprint, passage_fingerprint
 from smsearch.records import Document, Passage
+from smsearch.text.passages import encoder_text
 from tests.fakes import KeywordEncoder
 from tests.whole_texts import WholeTextEncoder
 
@@ -69,6 +73,25 @@ def test_a_title_too_long_for_the_encoder_is_left_out_of_what_it_sees() -> None:
     short, long = Preparer(encoder, CutOptions()).encode(["dog", "dog dog dog"], [passage, passage])
     assert np.frombuffer(short.vector, "<f2").tolist() == pytest.approx([0, 0, 0.8944, 0.4472, 0, 0], abs=1e-3)
     assert np.frombuffer(long.vector, "<f2").tolist() == [0, 0, 1, 0, 0, 0]
+
+
+def test_vectors_and_counts_told_from_sentences_are_those_of_the_whole_passage(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = load_encoder()
+    assert isinstance(encoder, StaticEncoder)
+    paths = sorted((Path(__file__).parents[2] / "seeds").glob("*.txt"))
+    documents = [Document(path.name, path.read_text("utf-8"), f"»{path.stem}« 2010") for path in paths]
+    preparer = Preparer(encoder, CutOptions())
+    cuts = preparer.cut(documents, recurring=NOTHING)
+    pairs = [(document.title, p) for document, cut in zip(documents, cuts, strict=True) for p in cut.passages]
+    expected = encoder.encode_passages([encoder_text(title, passage) for title, passage in pairs])
+    asked: list[str] = []
+    token_ids = encoder.token_ids
+    monkeypatch.setattr(encoder, "token_ids", lambda texts: asked.extend(texts) or token_ids(texts))
+    encoded = preparer.encode([title for title, _ in pairs], [passage for _, passage in pairs])
+    assert len(pairs) > 20
+    assert [each.vector for each in encoded] == [vector.astype("<f2").tobytes() for vector in expected]
+    wholes = [text for text in asked if text in {encoder_text(title, passage) for title, passage in pairs}]
+    assert len(wholes) < 0.1 * len(pairs)  # the others were not cut again
 
 
 def test_distinct_tokens_of_all_sentences_are_stored() -> None:

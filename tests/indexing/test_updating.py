@@ -71,7 +71,7 @@ def test_an_interruption_keeps_the_batches_before_it(writer: IndexWriter, monkey
 
 def test_an_encoder_that_fails_in_a_batch_leaves_nothing_of_it(writer: IndexWriter) -> None:
     class Failing(KeywordEncoder):
-        def encode_passages(self, _texts: list[str]) -> object:
+        def encode_token_ids(self, _ids: list[object]) -> object:
             raise MemoryError
 
     with pytest.raises(MemoryError):
@@ -89,7 +89,7 @@ def test_reencoding_that_fails_leaves_every_vector(writer: IndexWriter) -> None:
     before = writer.store.connection.execute("SELECT * FROM encodings").fetchall()
 
     class Failing(KeywordEncoder):
-        def encode_passages(self, _texts: list[str]) -> object:
+        def encode_token_ids(self, _ids: list[object]) -> object:
             raise MemoryError
 
     with pytest.raises(MemoryError):

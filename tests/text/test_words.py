@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from smsearch.text import words
 from smsearch.text.words import _special, fold_words, folding_version, query_words
 
 LANGS = ["sv", "en", "de", "ru", "ar", "tr", "fi", "hi", "th", "zh", "und", "xx", ""]
@@ -169,6 +170,15 @@ def test_queries_look_for_pairs_and_single_letters_only_alone() -> None:
 
 def test_the_same_word_twice_is_asked_for_twice() -> None:
     assert query_words("hej hej", []) == [["hej"], ["hej"]]
+
+
+def test_what_is_remembered_of_words_stays_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [f"flickorna läser bok{'en' * i} och sjunger" for i in range(60)]
+    expected = [fold_words(text, lang) for text in texts for lang in ("sv", "de")]
+    monkeypatch.setattr(words, "_MOST_REMEMBERED", 20)
+    monkeypatch.setattr(words, "_stemmers", words._Stemmers())
+    assert [fold_words(text, lang) for text in texts for lang in ("sv", "de")] == expected
+    assert sum(map(len, words._stemmers.by_lang.values())) <= 20
 
 
 def test_long_words_are_cut_at_64_characters() -> None:
