@@ -66,11 +66,13 @@ class Groups:
                 self.keys.enter(stored.passage_id, passage_keys(stored.passage, words))
 
     def _find(self, title: str, encoded: EncodedPassage) -> int | None:
+        words: list[str] | None = None
         for passage_id, is_exact in self.keys.met(encoded.keys, most=_MOST_COMPARED):
             stored = self._read(passage_id)
             if is_exact and exact_key(stored.passage.text) == encoded.keys[0]:
                 return passage_id
-            if is_repeat(passage_words(title, encoded.passage), passage_words(stored.title, stored.passage)):
+            words = passage_words(title, encoded.passage) if words is None else words
+            if is_repeat(words, passage_words(stored.title, stored.passage)):
                 return passage_id
         return None
 

@@ -201,7 +201,7 @@ def _prepare_until_end() -> None:
 
 def write_frame(file: IO[bytes], head: object, data: bytes = b"") -> None:
     """Write JSON and bytes, with their lengths before them."""
-    text = json.dumps(head).encode()
+    text = json.dumps(head, ensure_ascii=False).encode(errors="surrogatepass")
     file.write(_HEAD.pack(len(text), len(data)) + text)
     file.write(data)
     file.flush()

@@ -106,9 +106,9 @@ def test_the_number_of_processes_can_be_set(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize("cut", [0, 3, 12, 20, 40])
 def test_a_frame_cut_off_is_the_end(cut: int) -> None:
     file = io.BytesIO()
-    write_frame(file, {"a": ["ø", None]}, b"\0\xff")
+    write_frame(file, {"a": ["ø\ud800日", None]}, b"\0\xff")
     whole = file.getvalue()
-    assert read_frame(io.BytesIO(whole)) == ({"a": ["ø", None]}, b"\0\xff")
+    assert read_frame(io.BytesIO(whole)) == ({"a": ["ø\ud800日", None]}, b"\0\xff")
     assert read_frame(io.BytesIO(whole[:cut] if cut < len(whole) else whole[:-1])) is None
 
 
