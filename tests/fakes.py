@@ -43,7 +43,7 @@ class KeywordEncoder:
         return [np.array([numbers[word] for word in found if word in numbers], dtype=np.int32) for found in words]
 
     def joined_token_ids(self, parts: Sequence[NDArray[np.int32]]) -> NDArray[np.int32]:
-        return np.concatenate(parts)
+        return np.concatenate([np.empty(0, np.int32), *parts])
 
     def token_vectors(self, ids: NDArray[np.int32]) -> NDArray[np.float32]:
         return np.eye(self.dim, dtype=np.float32)[ids]

@@ -50,6 +50,20 @@ class TokenEncoder(Encoder, Protocol):
     def token_ids(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
         """Token ids of each text in order, repeats included; n arrays of shape `(n_tokens,)`."""
 
+    def token_vectors(self, ids: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Unit vectors of tokens; `(len(ids), dim)` float32 (zero rows for tokens without a vector)."""
+
+    def token_cosines(self, vectors: NDArray[np.float32], ids: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Cosines of unit vectors with tokens, 0 for those without a vector; `(len(vectors), len(ids))` float32."""
+
+    def token_weights(self, ids: NDArray[np.int32]) -> NDArray[np.float32]:
+        """How much each token counts in a query; `(len(ids),)` float32, at least 0."""
+
+
+@runtime_checkable
+class PoolingEncoder(TokenEncoder, Protocol):
+    """An encoder whose vector of a passage is pooled from its token ids, so that texts are cut only once."""
+
     def joined_token_ids(self, parts: Sequence[NDArray[np.int32]]) -> NDArray[np.int32] | None:
         """Token ids of texts with white space between them, from those of each; `(n_tokens,)`.
 
@@ -59,12 +73,3 @@ class TokenEncoder(Encoder, Protocol):
 
     def encode_token_ids(self, ids: Sequence[NDArray[np.int32]]) -> NDArray[np.float32]:
         """Vectors of passages whose token ids are known; `(n, dim)` float32, as `encode_passages` gives them."""
-
-    def token_vectors(self, ids: NDArray[np.int32]) -> NDArray[np.float32]:
-        """Unit vectors of tokens; `(len(ids), dim)` float32 (zero rows for tokens without a vector)."""
-
-    def token_cosines(self, vectors: NDArray[np.float32], ids: NDArray[np.int32]) -> NDArray[np.float32]:
-        """Cosines of unit vectors with tokens, 0 for those without a vector; `(len(vectors), len(ids))` float32."""
-
-    def token_weights(self, ids: NDArray[np.int32]) -> NDArray[np.float32]:
-        """How much each token counts in a query; `(len(ids),)` float32, at least 0."""

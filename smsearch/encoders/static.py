@@ -34,7 +34,7 @@ FORMATS: Final = (2, 3)  # 2: queries and passages are encoded alike
 _LARGEST_EXPONENT: Final = 10  # of norms; larger ones leave the range of float32
 _FEW: Final = 40_000  # characters cut in all without the tokenizer: half the time it takes to load that
 _BLOCK_CHARACTERS: Final = 1 << 18  # cut at once
-_BLOCK_TOKENS: Final = 1 << 16  # summed at once: about those of so many characters
+_BLOCK_TOKENS: Final = 1 << 16  # summed at once: about as many as there are in so many characters
 Cut: TypeAlias = tuple[NDArray[np.int32], NDArray[np.int64]]  # ids one after the other, how many each text has
 
 
@@ -194,28 +194,41 @@ class StaticEncoder:
     def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors of queries; `(n, dim)` float32, unit rows (zero rows for texts without tokens)."""
         power = self.config.query_power
-        return self._stacked(
+        blocks = (
             unit_rows(self.table.sums(ids, lengths, norm_power=power)) for ids, lengths in self._cut_blocks(texts)
         )
+        return self._stacked(len(texts), blocks)
 
     def encode_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors of passages; `(n, dim)` float32, unit rows (zero rows for texts without tokens)."""
-        return self._stacked(self._passage_vectors(ids, lengths) for ids, lengths in self._cut_blocks(texts))
+        return self._stacked(
+            len(texts), (self._passage_vectors(ids, lengths) for ids, lengths in self._cut_blocks(texts))
+        )
 
     def encode_token_ids(self, ids: Sequence[NDArray[np.int32]]) -> NDArray[np.float32]:
-        """Vectors of passages whose token ids are known; `(n, dim)` float32, as `encode_passages` gives them."""
+        """Vectors of passages whose token ids are known; `(n, dim)` float32, as `encode_passages` gives them.
+
+        Alike but for the last bit, which depends on what is summed together.
+        """
         sizes = list(map(len, ids))
-        return self._stacked(
+        blocks = (
             self._passage_vectors(np.concatenate(ids[start:end]), np.array(sizes[start:end], np.int64))
             for start, end in _blocks(sizes, _BLOCK_TOKENS)
         )
+        return self._stacked(len(ids), blocks)
 
     def _passage_vectors(self, ids: NDArray[np.int32], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
         sums = self.table.sums(ids, lengths)
         return unit_rows(sums if self.matrix is None else sums @ self.matrix)
 
-    def _stacked(self, blocks: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
-        return np.concatenate([np.zeros((0, self.dim), np.float32), *blocks])
+    def _stacked(self, n: int, blocks: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
+        """The blocks in one array of `n` rows, which never stand in memory twice."""
+        vectors = np.empty((n, self.dim), np.float32)
+        start = 0
+        for block in blocks:
+            vectors[start : start + len(block)] = block
+            start += len(block)
+        return vectors
 
     def token_ids(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
         """Token ids of each text in order, repeats included; n arrays of shape `(n_tokens,)`."""
@@ -225,9 +238,11 @@ class StaticEncoder:
         """Token ids of texts with white space between them, from those of each; `(n_tokens,)`.
 
         Returns:
-            What `token_ids` gives for the whole; None where that cannot be told from the parts.
+            What `token_ids` gives for the whole; None where that cannot be told from the parts, and as long as the
+            tokenizer is not loaded.
         """
-        return None if self._words is None else self._words.joined(parts)
+        words: WordCutter | None = self.__dict__.get("_words")  # for a few texts it is not worth loading the tokenizer
+        return None if words is None else words.joined(parts)
 
     def token_vectors(self, ids: NDArray[np.int32]) -> NDArray[np.float32]:
         """Unit vectors of tokens; `(len(ids), dim)` float32 (zero rows for tokens without a vector)."""

@@ -122,7 +122,7 @@ class WordCutter:
         n_words = np.fromiter(map(len, words), np.int64, len(words))
         numbers = np.fromiter(map(self._numbers.__getitem__, chain.from_iterable(words)), np.int64, int(n_words.sum()))
         self._learn()
-        self._uses.values[:] += np.bincount(numbers, minlength=len(self._uses))
+        np.add.at(self._uses.values, numbers, 1)
         lengths = self._lengths.values[numbers]
         ids = self._ids.values[ranges(self._starts.values[numbers], lengths)]
         ends = np.concatenate([[0], np.cumsum(lengths)])[np.concatenate([[0], np.cumsum(n_words)])]
@@ -168,7 +168,7 @@ class WordCutter:
         self._ids.extend(np.fromiter((i for each in found for i in each), np.int32, int(lengths.sum())))
 
     def _forget_rare(self) -> None:
-        """Keep the words met more than once, a third of them, and at most half of what may be remembered."""
+        """Keep the words met more than once, at most half of those that may be remembered; most are met once."""
         uses = self._uses.values
         often = np.argsort(-uses, kind="stable")[: _MOST_WORDS // 2]
         kept = np.sort(often[uses[often] > 1])

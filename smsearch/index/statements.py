@@ -43,8 +43,9 @@ WRITE_SOURCE: Final = (
     + ", ".join(f"{column} = excluded.{column}" for column in (*CHECKED["sources"][2:], "checksum"))
 )
 WRITE_META: Final = f"INSERT OR REPLACE INTO meta VALUES (?1, ?2, {checksum_of('meta', ('?1', '?2'))})"
+INSERT_DOCUMENT: Final = _insert_sql("documents", CHECKED["documents"])
 WRITE_DOCUMENT: Final = (
-    _insert_sql("documents", CHECKED["documents"])
+    INSERT_DOCUMENT
     + " ON CONFLICT (doc_id) DO UPDATE SET "
     + ", ".join(f"{column} = excluded.{column}" for column in (*CHECKED["documents"][2:], "checksum"))
 )

@@ -15,6 +15,7 @@ from smsearch.index.database import Connection
 from smsearch.index.statements import (
     DOCUMENT,
     DOCUMENT_INTACT,
+    INSERT_DOCUMENT,
     INSERT_ENCODING,
     INSERT_PASSAGE,
     MOVE_PASSAGE,
@@ -180,8 +181,9 @@ class Store:
             source_id: The recorded source, if any.
             left_out: The stretches no passage holds.
             lang: The language it is shown with; None takes the stated one.
-            key: The key of the row to overwrite; None inserts one.
+            key: The key that `find_document` gave; None where it found nothing.
         """
+        statement = INSERT_DOCUMENT if key is None else WRITE_DOCUMENT
         key = self._next("documents", "document_key") if key is None else key
         values = (
             key,
@@ -199,7 +201,7 @@ class Store:
             document.text,
             fingerprint,
         )
-        self.connection.execute(WRITE_DOCUMENT, values)
+        self.connection.execute(statement, values)
         return key
 
     def delete_document(self, key: int) -> None:

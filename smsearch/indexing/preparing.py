@@ -6,12 +6,12 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from smsearch.encoders.protocol import Encoder, TokenEncoder
+from smsearch.encoders.protocol import Encoder, PoolingEncoder, TokenEncoder
 from smsearch.errors import EncoderError
 from smsearch.index.postings import pack_words
 from smsearch.index.stored import EncodedPassage
@@ -24,7 +24,7 @@ from smsearch.text.passages import Cut, PassageLimits, encoder_lines, encoder_te
 _VERSION = 1  # of the way documents are cut; a new number cuts all documents again
 _CONTEXT_TOKENS = 48
 _SMALLEST_MAXIMUM = 8
-_SPACES = " \t\r\n"  # that every tokenizer takes for white space
+_SPACES = " \t\r\n"  # that tokenizers take for white space; what else there is, not all of them do
 _NO_TOKENS = np.empty(0, np.int32)
 
 
@@ -175,14 +175,16 @@ class Preparer:
     def _vectors(self, titles: Sequence[str], passages: Sequence[Passage]) -> NDArray[np.float32]:
         """Vectors of passages, each under its title and heading as far as the encoder reads these."""
         lines = [encoder_lines(title, passage) for title, passage in zip(titles, passages, strict=True)]
-        fits = self._fits(["\n".join(each) for each in lines])
-        seen = [each if fit else each[-1:] for each, fit in zip(lines, fits, strict=True)]
-        texts = ["\n".join(each) for each in seen]
-        if not isinstance(self._encoder, TokenEncoder):
+        if self._encoder.max_tokens is not None:
+            counts = self._encoder.count_tokens(["\n".join(each) for each in lines])
+            fits = counts <= self._encoder.max_tokens
+            lines = [each if fit else each[-1:] for each, fit in zip(lines, fits.tolist(), strict=True)]
+        texts = ["\n".join(each) for each in lines]
+        if not isinstance(self._encoder, PoolingEncoder):
             return self._encoder.encode_passages(texts)
         self._count_passages(passages)
-        self._count([line for each in seen for line in each[:-1]])
-        self._join(dict(zip(texts, seen, strict=True)))
+        self._count([line for each in lines for line in each[:-1]])
+        self._join(dict(zip(texts, lines, strict=True)))
         self._count(texts)
         return self._encoder.encode_token_ids([self._tokens[text] for text in texts])
 
@@ -207,13 +209,14 @@ class Preparer:
 
     def _count_passages(self, passages: Sequence[Passage]) -> list[int]:
         """Tokens of each passage, told from those of its sentences where they can be."""
-        self._join({passage.text: _sentences_of(passage) for passage in passages})
+        if isinstance(self._encoder, PoolingEncoder):
+            self._join({passage.text: _sentences_of(passage) for passage in passages})
         return self._count([passage.text for passage in passages])
 
     def _join(self, wholes: Mapping[str, Sequence[str]]) -> None:
         """Keep the tokens of texts whose parts, with white space between them, have tokens that tell them."""
         encoder, tokens = self._encoder, self._tokens
-        if not isinstance(encoder, TokenEncoder):
+        if not isinstance(encoder, PoolingEncoder):
             return
         for whole, parts in wholes.items():
             if whole not in tokens and parts and all(part in tokens for part in parts):
@@ -221,21 +224,16 @@ class Preparer:
                 if ids is not None:
                     tokens[whole] = ids
 
-    def _fits(self, texts: Sequence[str]) -> list[bool]:
-        if self._encoder.max_tokens is None:
-            return [True] * len(texts)
-        return [bool(n <= self._encoder.max_tokens) for n in self._encoder.count_tokens(texts)]
-
 
 def _sentences_of(passage: Passage) -> list[str]:
     """The texts of its sentences, or none where there is more between them than plain white space."""
-    text, at, found = passage.text, 0, list[str]()
-    for start, end in passage.sentences:
-        if text[at:start].strip(_SPACES) or (start == at) == bool(found):
-            return []
-        found.append(text[start:end])
-        at = end
-    return [] if text[at:] else found
+    text, spans = passage.text, passage.sentences
+    if not spans or spans[0][0] != 0 or spans[-1][1] != len(text):
+        return []
+    between = [text[before[1] : after[0]] for before, after in pairwise(spans)]
+    if any(not space or space.strip(_SPACES) for space in between):
+        return []
+    return [text[start:end] for start, end in spans]
 
 
 def _divide(

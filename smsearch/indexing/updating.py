@@ -187,14 +187,13 @@ class Updater:
         One that stands under another source gets the name of its source before it; one that two
         documents of a source share is numbered. A document keeps what it was stored under.
         """
-        if doc_id in stored and doc_id not in seen:
+        if doc_id in stored and doc_id not in seen:  # as most are
             return doc_id
-        candidates: Iterable[str] = (each for each in self._candidates(doc_id, source, seen) if each not in seen)
-        if stored:
-            candidates = list(candidates)
-            own = [each for each in candidates if each in stored]
-            if own:
-                return own[0]
+        own = (each for each in self._candidates(doc_id, source, seen) if each in stored and each not in seen)
+        kept = next(own, None) if stored else None
+        if kept is not None:
+            return kept
+        candidates = (each for each in self._candidates(doc_id, source, seen) if each not in seen)
         return next(each for each in candidates if self._writer.store.find_document(each) is None)
 
     def _candidates(self, doc_id: str, source: Source, seen: set[str]) -> Iterator[str]:

@@ -122,7 +122,11 @@ def encoder_text(title: str, passage: Passage) -> str:
 
 
 def encoder_lines(title: str, passage: Passage) -> list[str]:
-    """The same line by line; the last is the passage itself, however many it has."""
+    """The lines of `encoder_text`: title and heading, as far as they go above the passage, and last its whole text.
+
+    A title and a heading count up to 160 characters, once where they are one, and not where the passage begins
+    with them.
+    """
     beginning = passage.text[:_CONTEXT_CHARACTERS]
     context = [line[:_CONTEXT_CHARACTERS] for line in (title, passage.heading) if line]
     return [*dict.fromkeys(line for line in context if line not in beginning), passage.text]

@@ -23,7 +23,7 @@ from typing import Any
 from unicodedata import decimal, normalize
 
 _LONGEST = 64
-_MOST_REMEMBERED = 200_000  # words, shared among the languages: some 30 MB
+_MOST_REMEMBERED = 200_000  # words of all languages together: some 30 MB
 # Languages where I and ı, İ and i are one letter each.
 _DOTLESS = frozenset({"az", "tr"})
 
@@ -125,29 +125,34 @@ _special = cache(_Special)
 _FIRST_SPECIAL = "\u0e00"
 
 
-class _Stemmers(threading.local):
-    """One Snowball stemmer per thread and language: they keep state while they work."""
+class _Terms(dict[str, str]):
+    """The term of each word under one stemmer; running text repeats its words, so that few have to be stemmed."""
 
-    def __init__(self) -> None:
-        self.by_lang: dict[str, _Stems] = {}
-
-
-class _Stems(dict[str, str]):
-    """The term of each word of a language; running text repeats its words, so that few have to be worked out."""
-
-    def __init__(self, stemmer: Any | None) -> None:  # noqa: ANN401  (PyStemmer has no types)
+    def __init__(self, stemmer: Any) -> None:  # noqa: ANN401  (PyStemmer has no types)
         super().__init__()
         self._stemmer = stemmer
 
     def __missing__(self, word: str) -> str:
-        stem = "" if self._stemmer is None or _DIGIT.search(word) else self._stemmer.stemWord(word)
-        if len(self) >= _MOST_REMEMBERED // len(_stemmers.by_lang):
-            self.clear()
+        stem = "" if _DIGIT.search(word) else self._stemmer.stemWord(word)
+        _remembered.make_room()
         term = self[word] = _undotted(stem or word)
         return term
 
 
-_stemmers = _Stemmers()
+class _Remembered(threading.local):
+    """The terms of each Snowball algorithm in this thread, for stemmers keep state while they work."""
+
+    def __init__(self) -> None:
+        self.by_algorithm: dict[str, _Terms] = {}
+
+    def make_room(self) -> None:
+        """Forget all terms when there are too many."""
+        if sum(map(len, self.by_algorithm.values())) >= _MOST_REMEMBERED:
+            for terms in self.by_algorithm.values():
+                terms.clear()
+
+
+_remembered = _Remembered()
 
 
 def fold_words(text: str, lang: str) -> list[str]:
@@ -268,7 +273,8 @@ def _pairs(stretch: str) -> list[str]:
 
 
 def _stem_words(words: list[str], lang: str) -> list[str]:
-    return list(map(_stems(lang).__getitem__, words))
+    terms = _terms_of(lang)
+    return list(map(_undotted, words)) if terms is None else list(map(terms.__getitem__, words))
 
 
 def _spellings(word: str, lang: str) -> list[str]:
@@ -285,12 +291,16 @@ def _primary(lang: str) -> str:
     return lang.partition("-")[0].lower()
 
 
-def _stems(lang: str) -> _Stems:
-    """The terms of a language's words in this thread; without a Snowball stemmer they are the words."""
-    found = _stemmers.by_lang.get(lang)
+def _terms_of(lang: str) -> _Terms | None:
+    """The terms of a language's words; None without a Snowball stemmer for it."""
+    algorithm = _ALGORITHMS.get(_primary(lang))
+    if algorithm is None:
+        return None
+    found = _remembered.by_algorithm.get(algorithm)
     if found is None:
         from Stemmer import Stemmer, algorithms
 
-        algorithm = _ALGORITHMS.get(_primary(lang), "")
-        found = _stemmers.by_lang[lang] = _Stems(Stemmer(algorithm) if algorithm in algorithms() else None)
+        if algorithm not in algorithms():
+            return None
+        found = _remembered.by_algorithm[algorithm] = _Terms(Stemmer(algorithm))
     return found

@@ -1,17 +1,23 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from smsearch.encoders import load_encoder
+from smsearch.encoders.protocol import PoolingEncoder
 from smsearch.encoders.static import StaticEncoder
 from smsearch.index.tokens import PackedTokens
-from smsearch.indexing.preparing import CutOptions, Preparer, document_fingerprint, passage_fingerprint
+from smsearch.indexing.preparing import Batch, CutOptions, Preparer, document_fingerprint, passage_fingerprint
 from smsearch.records import Document, Passage
-from smsearch.text.passages import encoder_text
+from smsearch.text.passages import encoder_text, split_passages
 from tests.fakes import KeywordEncoder
 from tests.whole_texts import WholeTextEncoder
 
@@ -75,23 +81,81 @@ def test_a_title_too_long_for_the_encoder_is_left_out_of_what_it_sees() -> None:
     assert np.frombuffer(long.vector, "<f2").tolist() == [0, 0, 1, 0, 0, 0]
 
 
-def test_vectors_and_counts_told_from_sentences_are_those_of_the_whole_passage(monkeypatch: pytest.MonkeyPatch) -> None:
+@cache
+def loaded() -> StaticEncoder:
+    """The built-in encoder once it has cut many texts; only then are tokens told from those of sentences."""
     encoder = load_encoder()
     assert isinstance(encoder, StaticEncoder)
+    encoder.count_tokens(["mange ord " * 5000])
+    return encoder
+
+
+def test_vectors_and_counts_told_from_sentences_are_those_of_the_whole_passage(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder, cut_texts = loaded(), list[str]()
     paths = sorted((Path(__file__).parents[2] / "seeds").glob("*.txt"))
     documents = [Document(path.name, path.read_text("utf-8"), f"»{path.stem}« 2010") for path in paths]
-    preparer = Preparer(encoder, CutOptions())
-    cuts = preparer.cut(documents, recurring=NOTHING)
-    pairs = [(document.title, p) for document, cut in zip(documents, cuts, strict=True) for p in cut.passages]
-    expected = encoder.encode_passages([encoder_text(title, passage) for title, passage in pairs])
-    asked: list[str] = []
     token_ids = encoder.token_ids
-    monkeypatch.setattr(encoder, "token_ids", lambda texts: asked.extend(texts) or token_ids(texts))
-    encoded = preparer.encode([title for title, _ in pairs], [passage for _, passage in pairs])
-    assert len(pairs) > 20
+    with monkeypatch.context() as patched:
+        patched.setattr(encoder, "token_ids", lambda texts: cut_texts.extend(texts) or token_ids(texts))
+        preparer = Preparer(encoder, CutOptions())
+        cuts = preparer.cut(documents, recurring=NOTHING)
+        pairs = [(document.title, p) for document, cut in zip(documents, cuts, strict=True) for p in cut.passages]
+        encoded = preparer.encode([title for title, _ in pairs], [passage for _, passage in pairs])
+    limits = CutOptions().limits(encoder)
+    assert cuts == split_passages(documents, count_tokens=lambda t: encoder.count_tokens(t).tolist(), limits=limits)
+    wholes = [encoder_text(title, passage) for title, passage in pairs]
+    expected = encoder.encode_passages(wholes)
     assert [each.vector for each in encoded] == [vector.astype("<f2").tobytes() for vector in expected]
-    wholes = [text for text in asked if text in {encoder_text(title, passage) for title, passage in pairs}]
-    assert len(wholes) < 0.1 * len(pairs)  # the others were not cut again
+    assert len(pairs) > 20
+    assert len(set(wholes).intersection(cut_texts)) < 0.1 * len(pairs)  # the others were not cut again
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(
+                ["Foo bar.", '"Baz" 12!', "3 dage.", "Åh, nej!", "日本語です。", "- et punkt.", "ﬁn\u00ad."]
+            ),
+            st.sampled_from([*" \n\t\x0b\x1c\x1f\x85\u00a0\u2028\u3000\u200b", "\r\n", "\n\n", " \x1d ", ""]),
+        ),
+        min_size=1,
+        max_size=8,
+    ),
+    st.sampled_from(["", "Titel", "(2) titel"]),
+)
+def test_whatever_stands_between_sentences_vectors_and_counts_are_those_of_the_whole(
+    stretches: list[tuple[str, str]], title: str
+) -> None:
+    encoder, preparer = loaded(), Preparer(loaded(), CutOptions(target_tokens=24))
+    document = Document("x", "".join(map("".join, stretches)), title)
+    (cut,) = preparer.cut([document], recurring=NOTHING)
+    counts = encoder.count_tokens([passage.text for passage in cut.passages])
+    assert preparer._count_passages(cut.passages) == counts.tolist()
+    vectors = [np.frombuffer(each.vector, "<f2") for each in preparer.encode([title] * len(counts), cut.passages)]
+    expected = encoder.encode_passages([encoder_text(title, passage) for passage in cut.passages])
+    np.testing.assert_allclose(np.reshape(vectors, expected.shape), expected, atol=5e-4)
+
+
+def test_a_short_document_does_not_load_the_tokenizer() -> None:
+    encoder = StaticEncoder(loaded().folder)
+    prepared = Preparer(encoder, CutOptions()).prepare(
+        Batch([Document("x", "En sætning. Endnu en.", "Titel")], [{}], NOTHING)
+    )
+    assert len(prepared[0].new) == 1
+    assert "_tokenizer" not in encoder.__dict__
+
+
+def test_an_encoder_that_only_cuts_is_stored_alike() -> None:
+    class Cutting(KeywordEncoder):
+        joined_token_ids = encode_token_ids = None  # type: ignore[assignment]
+
+        def encode_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
+            return KeywordEncoder().encode_passages(texts)
+
+    assert not isinstance(Cutting(), PoolingEncoder)
+    batch = Batch([Document("x", "A cat and a dog. A fox.\n\nAn eel.", "bee")], [{}], NOTHING)
+    assert Preparer(Cutting(), CutOptions()).prepare(batch) == Preparer(KeywordEncoder(), CutOptions()).prepare(batch)
 
 
 def test_distinct_tokens_of_all_sentences_are_stored() -> None:

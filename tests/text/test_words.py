@@ -174,11 +174,11 @@ def test_the_same_word_twice_is_asked_for_twice() -> None:
 
 def test_what_is_remembered_of_words_stays_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = [f"flickorna läser bok{'en' * i} och sjunger" for i in range(60)]
-    expected = [fold_words(text, lang) for text in texts for lang in ("sv", "de")]
+    expected = [fold_words(text, lang) for lang in ("sv", "de", "fi", "sv-SE") for text in texts]
     monkeypatch.setattr(words, "_MOST_REMEMBERED", 20)
-    monkeypatch.setattr(words, "_stemmers", words._Stemmers())
-    assert [fold_words(text, lang) for text in texts for lang in ("sv", "de")] == expected
-    assert sum(map(len, words._stemmers.by_lang.values())) <= 20
+    monkeypatch.setattr(words, "_remembered", words._Remembered())
+    assert [fold_words(text, lang) for lang in ("sv", "de", "fi", "sv-SE") for text in texts] == expected
+    assert 0 < sum(map(len, words._remembered.by_algorithm.values())) <= 20
 
 
 def test_long_words_are_cut_at_64_characters() -> None:
