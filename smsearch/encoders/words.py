@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
@@ -43,6 +42,18 @@ class _Numbers(dict[str, int]):
         self.new.append(word)
         number = self[word] = len(self)
         return number
+
+
+class _Beginnings(dict[int, int]):
+    """What stands before a word that begins with a token where it follows another."""
+
+    def __init__(self, tokenizer: Tokenizer, parts: _WordParts) -> None:
+        super().__init__()
+        self._tokenizer, self._parts = tokenizer, parts
+
+    def __missing__(self, number: int) -> int:
+        beginning = self[number] = self._parts.beginning(self._tokenizer.id_to_token(number) or "")
+        return beginning
 
 
 class _Growing:
@@ -84,6 +95,9 @@ class WordCutter:
         tokenizer.normalizer = None
         self._awkward = _awkward_characters(vocabulary)
         self._parts = _WordParts(vocabulary)
+        self._beginnings = _Beginnings(tokenizer, self._parts)
+        space = tokenizer.token_to_id("▁")
+        self._space = None if space is None else np.array([space], np.int32)
         self._entry = tokenizer.token_to_id if vocabulary.whole_entries_win else _no_entry
         self._forget()
 
@@ -97,25 +111,16 @@ class WordCutter:
 
     def joined(self, parts: Sequence[NDArray[np.int32]]) -> NDArray[np.int32] | None:
         """Token ids of texts with white space between them, from those of each; None where these do not tell."""
-        space, beginnings = self._beginnings
+        if self._space is None:
+            return None
         filled = [part for part in parts if len(part)]
         found = filled[:1]
         for part in filled[1:]:
-            beginning = beginnings[part[0]]
+            beginning = self._beginnings[int(part[0])]
             if beginning == _DOUBTFUL:
                 return None
-            found += [space, part] if beginning == _APART else [part]
+            found += [self._space, part] if beginning == _APART else [part]
         return np.concatenate([np.empty(0, np.int32), *found])
-
-    @cached_property
-    def _beginnings(self) -> tuple[NDArray[np.int32], bytes]:
-        """The token of a space, and for each token whether that goes before a word that begins with it."""
-        n_tokens = self._tokenizer.get_vocab_size()
-        space = self._tokenizer.token_to_id("▁")
-        tokens = [self._tokenizer.id_to_token(i) or "" for i in range(n_tokens)]
-        if space is None:
-            return np.empty(0, np.int32), bytes([_DOUBTFUL]) * n_tokens
-        return np.array([space], np.int32), bytes(map(self._parts.beginning, tokens))
 
     def _cut(self, texts: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         words = [self._words(text) for text in texts]
