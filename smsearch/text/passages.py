@@ -124,8 +124,8 @@ def encoder_text(title: str, passage: Passage) -> str:
 def encoder_lines(title: str, passage: Passage) -> list[str]:
     """The lines of `encoder_text`: title and heading, as far as they go above the passage, and last its whole text.
 
-    A title and a heading count up to 160 characters, once where they are one, and not where the passage begins
-    with them.
+    A title and a heading count up to 160 characters, once where they are the same, and not where they stand in the
+    first 160 of the passage.
     """
     beginning = passage.text[:_CONTEXT_CHARACTERS]
     context = [line[:_CONTEXT_CHARACTERS] for line in (title, passage.heading) if line]
