@@ -11,7 +11,7 @@ import zlib
 from array import array
 from collections.abc import Callable
 from itertools import accumulate
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 MAGIC: Final = b"smsearch-vocabulary-2\n"
 PREFIX: Final = struct.Struct("<Q")  # bytes of the header
@@ -20,6 +20,8 @@ CHECKSUM: Final = struct.Struct("<I")  # CRC-32 of all before it, at the end of 
 UNKNOWN_PENALTY: Final = 10.0  # below the lowest score, as in `tokenizers` and SentencePiece
 
 REFUSED, LETTER, DIGIT, ISOLATED, SPACE = range(5)  # what a character does to the words around it
+
+PreTokenize: TypeAlias = Callable[[str], list[tuple[str, Any]]]
 
 _PLANE: Final = 0x10000
 _SURROGATES: Final = range(0xD800, 0xE000)
@@ -99,6 +101,17 @@ def entry_key(entry: bytes) -> int:
     return int.from_bytes(hashlib.blake2b(entry, digest_size=8).digest(), "big")
 
 
+def kind_among_letters(character: str, pre_tokenize: PreTokenize) -> int:
+    """What a normalised character does to the words around it; REFUSED where that is nothing simple."""
+    pieces = tuple([piece for piece, _ in pre_tokenize(text)] for text in (f"x{character}x", character + character))
+    kinds = {
+        LETTER: ([f"▁x{character}x"], [f"▁{character}{character}"]),
+        DIGIT: (["▁x", f"▁{character}", "▁x"], [f"▁{character}{character}"]),
+        ISOLATED: (["▁x", f"▁{character}", "▁x"], [f"▁{character}", f"▁{character}"]),
+    }
+    return next((kind for kind, expected in kinds.items() if pieces == expected), REFUSED)
+
+
 def _skeleton(tokenizer: dict[str, Any]) -> str:
     """The same normaliser and pre-tokenizer around an empty model: loads at once."""
     empty = {"type": "Unigram", "unk_id": 0, "vocab": [["?", 0.0]]}
@@ -153,9 +166,7 @@ def _starts_anew(character: str, composing: frozenset[str]) -> bool:
     return unicodedata.combining(first) == 0 and first not in composing
 
 
-def _ask(
-    character: str, normalize: Callable[[str], str], pre_tokenize: Callable[[str], list[tuple[str, Any]]]
-) -> tuple[int, str]:
+def _ask(character: str, normalize: Callable[[str], str], pre_tokenize: PreTokenize) -> tuple[int, str]:
     refused = (REFUSED, "\0")
     inside, alone = normalize(f"x{character}x"), normalize(character)
     form = inside[1:-1]
@@ -163,12 +174,5 @@ def _ask(
         return refused
     if form == " ":
         return (SPACE, form) if not alone else refused
-    if alone != form:
-        return refused
-    pieces = tuple([piece for piece, _ in pre_tokenize(text)] for text in (f"x{form}x", form + form))
-    kinds = {
-        LETTER: ([f"▁x{form}x"], [f"▁{form}{form}"]),
-        DIGIT: (["▁x", f"▁{form}", "▁x"], [f"▁{form}{form}"]),
-        ISOLATED: (["▁x", f"▁{form}", "▁x"], [f"▁{form}", f"▁{form}"]),
-    }
-    return next(((kind, form) for kind, expected in kinds.items() if pieces == expected), refused)
+    kind = kind_among_letters(form, pre_tokenize) if alone == form else REFUSED
+    return refused if kind == REFUSED else (kind, form)

@@ -32,7 +32,8 @@ TOKENIZER: Final = "tokenizer.json"
 MATRIX: Final = "passages.safetensors"
 FORMATS: Final = (2, 3)  # 2: queries and passages are encoded alike
 _LARGEST_EXPONENT: Final = 10  # of norms; larger ones leave the range of float32
-_FEW: Final = 40_000  # characters cut in all without the tokenizer: half the time it takes to load that
+_FEW: Final = 40_000  # characters cut at once without the tokenizer: half the time it takes to load that
+_SEARCHED: Final = 8_000  # words cut without it in all: about the time it takes to load it
 _BLOCK_CHARACTERS: Final = 1 << 18  # cut at once
 _BLOCK_TOKENS: Final = 1 << 16  # summed at once: about as many as there are in so many characters
 Cut: TypeAlias = tuple[NDArray[np.int32], NDArray[np.int64]]  # ids one after the other, how many each text has
@@ -124,7 +125,6 @@ class StaticEncoder:
             EncoderError: If a file is missing or damaged.
         """
         self.folder = folder.absolute()
-        self._n_cut = 0  # characters so far, without the tokenizer
         self._name = name or str(self.folder)
         self._lock = Lock()
         self.config = StaticConfig.read(self.folder)
@@ -244,6 +244,17 @@ class StaticEncoder:
         words: WordCutter | None = self.__dict__.get("_words")  # for a few texts it is not worth loading the tokenizer
         return None if words is None else words.joined(parts)
 
+    def learn_words(self, texts: Sequence[str], ids: Sequence[NDArray[np.int32]]) -> None:
+        """Be told the token ids of some texts, so that their words need not be looked for when they are cut.
+
+        Args:
+            texts: Passages, say.
+            ids: All tokens of each, in any order.
+        """
+        if self._vocabulary is not None and not self._is_loaded:
+            for text, of_text in zip(texts, ids, strict=True):
+                self._vocabulary.learn(_valid(text), of_text.tolist())
+
     def token_vectors(self, ids: NDArray[np.int32]) -> NDArray[np.float32]:
         """Unit vectors of tokens; `(len(ids), dim)` float32 (zero rows for tokens without a vector)."""
         return self.table.unit_rows(ids)
@@ -269,10 +280,14 @@ class StaticEncoder:
             yield cut([_valid(text) for text in texts[start:end]])
 
     def _cutter(self, texts: Sequence[str]) -> Callable[[Sequence[str]], Cut]:
-        if "_tokenizer" in self.__dict__:
+        if self._is_loaded or self._vocabulary is None or self._vocabulary.n_searched > _SEARCHED:
             return self._cut_many
-        self._n_cut += sum(map(len, texts))
-        return self._cut_many if self._n_cut > _FEW or self._vocabulary is None else self._cut_few
+        return self._cut_many if sum(map(len, texts)) > _FEW else self._cut_few
+
+    @property
+    def _is_loaded(self) -> bool:
+        """Whether the tokenizer is."""
+        return "_tokenizer" in self.__dict__
 
     def _cut_few(self, texts: Sequence[str]) -> Cut:
         cut = [None if self._vocabulary is None else self._vocabulary.cut(text) for text in texts]

@@ -13,33 +13,24 @@ import os
 import sys
 import zlib
 from bisect import bisect_left
-from collections.abc import Iterator
-from functools import cached_property, lru_cache
-from itertools import groupby
+from collections.abc import Collection, Iterable, Iterator
+from itertools import islice
 from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from smsearch.encoders.derivation import (
     CHECKSUM,
-    DIGIT,
-    ISOLATED,
-    LETTER,
     MAGIC,
     PREFIX,
-    REFUSED,
-    SPACE,
     derive_vocabulary,
     entry_key,
 )
-
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
+from smsearch.encoders.splitting import WordSplitter
 
 FILE_NAME = "vocabulary.bin"
-_PLANE = 0x10000
 _LONGEST_WORD = 400
-_CACHED_WORDS = 4096
+_MOST_UNTRIED = 1_000
+_MOST_WORDS = 1 << 17  # remembered: some 25 MB
 
 
 class Vocabulary:
@@ -47,6 +38,8 @@ class Vocabulary:
 
     Attributes:
         tokenizer_sha256: SHA-256 of the `tokenizer.json` it was derived from.
+        n_searched: Words cut so far by looking up all that may be a piece of them, which takes a tenth of a
+            millisecond each.
     """
 
     def __init__(self, data: mmap.mmap | bytes) -> None:
@@ -72,13 +65,15 @@ class Vocabulary:
         self.tokenizer_sha256: str = header["tokenizer_sha256"]
         self._unknown_id: int = header["unknown_id"]
         self._added: list[str] = header["added"]
-        self._skeleton_json: str = header["skeleton"]
         self._unknown_score: float = header["unknown_score"]
         self._longest: int = header["longest"]
         self._keys, self._numbers, self._scores = sections["keys"], sections["numbers"], sections["scores"]
         self._ends, self._spellings = sections["ends"], sections["spellings"]
         self._kinds, self._forms = sections["kinds"], sections["forms"]
-        self._word_ids = lru_cache(_CACHED_WORDS)(self._best_cut)
+        self._splitter = WordSplitter(self._kinds, self._forms, header["skeleton"])
+        self._known: dict[str, tuple[int, ...]] = {}
+        self._untried: list[tuple[str, Collection[int]]] = []
+        self.n_searched = 0
 
     def cut(self, text: str) -> list[int] | None:
         """Token ids of a text, equal to those of `tokenizers`.
@@ -88,14 +83,24 @@ class Vocabulary:
             to do with it, and for one with a stretch of over 400 characters without a space, for
             `tokenizers` is faster then.
         """
-        if any(token in text for token in self._added):
-            return None
-        words = self._plain_words(text)
+        words = self._words(text)
         if words is None:
-            words = self._words(text)
-        if any(len(word) > _LONGEST_WORD for word in words):
             return None
-        return [i for word in words for i in self._word_ids(word)]
+        known = self._known
+        return [i for word in words for i in known.get(word) or self._ids(word)]
+
+    def learn(self, text: str, ids: Collection[int]) -> None:
+        """Be told the token ids of a text: its words are cut in a twentieth of the time when one of them is met.
+
+        The pieces that may stand in a word are few then, and the best cut is among them.
+
+        Args:
+            text: A text.
+            ids: What `cut` gives for it, in any order; there may be others.
+        """
+        if self._unknown_id not in ids:
+            self._untried.append((text, ids))
+        del self._untried[:-_MOST_UNTRIED]
 
     @property
     def cuts_words_alone(self) -> bool:
@@ -112,26 +117,39 @@ class Vocabulary:
         """What kind a character of the basic plane is, and what it is normalised to; REFUSED if not by itself."""
         return self._kinds[point], chr(self._forms[point])
 
-    def _plain_words(self, text: str) -> list[str] | None:
-        """Words of a text whose characters are all normalised one by one; else None."""
-        points = [ord(character) for character in text]
-        if points and max(points) >= _PLANE:
+    def _words(self, text: str) -> list[str] | None:
+        """The words of a text; None where they are for `tokenizers` to cut."""
+        if self._added and any(token in text for token in self._added):
             return None
-        kinds = self._kinds
-        if any(kinds[point] == REFUSED for point in points):
-            return None
-        characters = ((" ", SPACE) if kinds[p] == SPACE else (chr(self._forms[p]), kinds[p]) for p in points)
-        return list(_split_words(list(characters)))
+        words = self._splitter.words(text)
+        return None if max(map(len, words), default=0) > _LONGEST_WORD else words
 
-    def _words(self, text: str) -> list[str]:
-        normalized = self._skeleton.normalizer.normalize_str(text)
-        return [word for word, _ in self._skeleton.pre_tokenizer.pre_tokenize_str(normalized)]
+    def _ids(self, word: str) -> tuple[int, ...]:
+        ids = self._known.get(word)
+        if ids is None and self._untried:
+            self._try()
+            ids = self._known.get(word)
+        if ids is None:
+            ids = self._best_cut(word)
+            self._remember(word, ids)
+        return ids
 
-    @cached_property
-    def _skeleton(self) -> Tokenizer:
-        from tokenizers import Tokenizer
+    def _try(self) -> None:
+        """Cut the words of the texts whose token ids are known."""
+        untried, self._untried = self._untried, []
+        for text, ids in untried:
+            new = dict.fromkeys(word for word in self._words(text) or () if word not in self._known)
+            pieces = _Pieces((self._spelled(i), i, self._scores[i]) for i in ids) if new else None
+            for word in new:
+                cut = pieces.best(word) if pieces else None
+                if cut is not None:
+                    self._remember(word, cut)
 
-        return Tokenizer.from_str(self._skeleton_json)
+    def _remember(self, word: str, ids: tuple[int, ...]) -> None:
+        if len(self._known) >= _MOST_WORDS:
+            for old in list(islice(self._known, _MOST_WORDS // 2)):
+                self._known.pop(old, None)
+        self._known[word] = ids
 
     def _best_cut(self, word: str) -> tuple[int, ...]:
         """The cut whose scores sum up highest (Viterbi), unknown characters in a row as one.
@@ -139,6 +157,7 @@ class Vocabulary:
         Sums are made, and ties broken, as `tokenizers` does: of equal cuts the one whose last
         piece begins first.
         """
+        self.n_searched += 1
         n = len(word)
         best = [0.0] + [-inf] * n
         begins = [0] * (n + 1)
@@ -166,8 +185,44 @@ class Vocabulary:
         if i == len(self._keys) or self._keys[i] != key:
             return None
         number = self._numbers[i]
-        begin = self._ends[number - 1] if number else 0
-        return number if self._spellings[begin : self._ends[number]] == spelling else None
+        return number if self._spelling(number) == spelling else None
+
+    def _spelled(self, number: int) -> str:
+        return bytes(self._spelling(number)).decode()
+
+    def _spelling(self, number: int) -> memoryview:
+        return self._spellings[self._ends[number - 1] if number else 0 : self._ends[number]]
+
+
+class _Pieces:
+    """Some entries, of which words are made."""
+
+    def __init__(self, entries: Iterable[tuple[str, int, float]]) -> None:
+        """Take their spellings, numbers and scores."""
+        self._whole: dict[str, tuple[int, float]] = {}
+        self._beginning: dict[str, list[tuple[str, int, float]]] = {}
+        for spelling, number, score in entries:
+            self._whole[spelling] = number, score
+            self._beginning.setdefault(spelling[:2], []).append((spelling, number, score))
+        self._highest = max((score for _, score in self._whole.values()), default=0.0)
+
+    def best(self, word: str) -> tuple[int, ...] | None:
+        """The cut whose scores sum up highest, ties as `Vocabulary` breaks them; None where there is none."""
+        number, score = self._whole.get(word, (0, -inf))
+        if score > 2 * self._highest and self._highest <= 0:  # two pieces score less
+            return (number,)
+        n = len(word)
+        best = [0.0] + [-inf] * n
+        begins, ids = [0] * (n + 1), [0] * (n + 1)
+        for begin in range(n):
+            so_far = best[begin]
+            for beginning in (word[begin : begin + 2], word[begin : begin + 1]):
+                for spelling, number, score in self._beginning.get(beginning, ()):
+                    if word.startswith(spelling, begin):
+                        end = begin + len(spelling)
+                        if score + so_far > best[end]:
+                            best[end], begins[end], ids[end] = score + so_far, begin, number
+        return None if best[n] == -inf else tuple(reversed(list(_steps_back(begins, ids))))
 
 
 def _steps_back(begins: list[int], ids: list[int]) -> Iterator[int]:
@@ -242,30 +297,3 @@ def _written(places: list[Path], data: bytes) -> Iterator[Vocabulary]:
         except OSError:
             continue
         yield Vocabulary(data)
-
-
-def _split_words(characters: list[tuple[str, int]]) -> Iterator[str]:
-    """Words of normalised characters: marks alone, digits and letters apart, a `▁` before each."""
-    folded = _fold_spaces(characters)
-    runs = groupby(enumerate(folded), key=_run_key)
-    for _, run in runs:
-        stretch = "".join(character for _, (character, _) in run)
-        for word in stretch.removeprefix(" ").split(" "):
-            yield f"▁{word}"
-
-
-def _run_key(entry: tuple[int, tuple[str, int]]) -> tuple[int, int]:
-    i, (_, kind) = entry
-    if kind == ISOLATED:
-        return kind, i
-    return (DIGIT if kind == DIGIT else LETTER), -1
-
-
-def _fold_spaces(characters: list[tuple[str, int]]) -> list[tuple[str, int]]:
-    folded: list[tuple[str, int]] = []
-    for character in characters:
-        if character[1] != SPACE or (folded and folded[-1][1] != SPACE):
-            folded.append(character)
-    if folded and folded[-1][1] == SPACE:
-        folded.pop()
-    return folded

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from smsearch.encoders.protocol import Encoder
+from smsearch.encoders.protocol import Encoder, PoolingEncoder
 from smsearch.errors import IndexDamagedError, NotFoundError
 from smsearch.index.derived import stored_vectors
 from smsearch.index.reader import IndexReader
 from smsearch.index.stored import StoredPassage
+from smsearch.ragged import divided
 from smsearch.records import Hit
 from smsearch.search.candidates import (
     Candidates,
@@ -214,6 +215,8 @@ class Searcher:
     def _hits(self, question: Question, ranking: _Ranking, chosen: Sequence[_Choice], *, about: str = "") -> list[Hit]:
         """The hits, highlighted for the query, or for the text they are to be about."""
         encoder = None if question.mode == "lexical" else self._load_encoder()
+        if isinstance(encoder, PoolingEncoder):
+            self._teach(encoder, ranking, chosen)
         highlighter = Highlighter(about or question.query, encoder)
         best = highlighter.best_sentences([choice.stored for choice in chosen])
         passages = [choice.stored.passage for choice in chosen]
@@ -223,6 +226,16 @@ class Searcher:
             _as_hit(question, rank, ranking, choice, sentence=span, matches=found)
             for rank, (choice, span, found) in enumerate(zip(chosen, best, matches, strict=True), 1)
         ]
+
+    def _teach(self, encoder: PoolingEncoder, ranking: _Ranking, chosen: Sequence[_Choice]) -> None:
+        """Let the encoder know the tokens of the hits, as far as they are stored for the very passage that is shown."""
+        rows = ranking.candidates.rows[[choice.place for choice in chosen]]
+        shown = np.array([choice.stored.passage_id for choice in chosen], np.int64)
+        known = np.flatnonzero(self._reader.passage_ids[rows] == shown)
+        known = known[np.argsort(rows[known])]
+        lists = self._reader.token_lists(rows[known])
+        texts = [chosen[i].stored.passage.text for i in known.tolist()]
+        encoder.learn_words(texts, divided(lists.ids, np.diff(lists.offsets)))
 
 
 def _as_hit(

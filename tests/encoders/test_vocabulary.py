@@ -75,6 +75,61 @@ def test_small_vocabularies_are_cut_like_tokenizers(small: Path) -> None:
         assert vocabulary.cut(text) == tokenizer.encode(text, add_special_tokens=False).ids
 
 
+def test_words_of_a_text_whose_token_ids_are_known_are_cut_alike_without_a_search(small: Path) -> None:
+    tokenizer = Tokenizer.from_file(str(small))
+    for letters in product("abc", repeat=6):
+        text = f"{''.join(letters[:2])} {''.join(letters)}"
+        vocabulary = open_vocabulary(small)
+        assert vocabulary is not None
+        ids = tokenizer.encode(text, add_special_tokens=False).ids
+        vocabulary.learn(text, sorted({*ids, 1, 5}))  # others too
+        assert vocabulary.cut(text) == ids
+        assert vocabulary.n_searched == 0
+
+
+def test_a_word_that_is_an_entry_is_cut_where_its_pieces_score_more(small: Path) -> None:
+    model = {**SMALL["model"], "vocab": [["?", 0.0], ["a", -3], ["b", -3], ["ab", -9]]}  # type: ignore[dict-item]
+    small.write_text(json.dumps({**SMALL, "model": model}))
+    vocabulary = open_vocabulary(small)
+    assert vocabulary is not None
+    vocabulary.learn("ab", [1, 2, 3])
+    assert vocabulary.cut("ab") == [1, 2]
+    assert vocabulary.n_searched == 0
+
+
+def test_words_of_which_token_ids_say_too_little_are_searched_for(small: Path) -> None:
+    vocabulary = open_vocabulary(small)
+    assert vocabulary is not None
+    vocabulary.learn("axb abc", [1, 0, 2, 7])  # with a character that is unknown
+    vocabulary.learn("aabc", [6])
+    assert vocabulary.cut("aabc abc") == [6, 4, 7]
+    assert vocabulary.n_searched == 2
+    assert vocabulary.cut("aabc abc") == [6, 4, 7]
+    assert vocabulary.n_searched == 2
+
+
+def test_words_are_forgotten_before_they_are_too_many(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MOST_WORDS", 2)
+    vocabulary = open_vocabulary(small)
+    assert vocabulary is not None
+    assert vocabulary.cut("a b ab bc a") == [1, 2, 5, 4, 1]
+    assert vocabulary.n_searched == 5  # a is looked for twice
+    assert vocabulary.cut("a") == [1]
+    assert vocabulary.n_searched == 5
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.text(alphabet="aAåsøtedn 12½,.▁-’é\u0301İß\tか가ไ👍", max_size=30), max_size=3))
+def test_learned_texts_are_cut_like_tokenizers(texts: list[str]) -> None:
+    _, tokenizer = builtin()
+    vocabulary = open_vocabulary(BUILTIN)
+    assert vocabulary is not None
+    expected = [encoding.ids for encoding in tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
+    for text, ids in zip(texts, expected, strict=True):
+        vocabulary.learn(text, set(ids))
+    assert [vocabulary.cut(text) for text in texts] == expected
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -91,6 +146,8 @@ def test_small_vocabularies_are_cut_like_tokenizers(small: Path) -> None:
         "İstanbul ẞ ΣΑΣ",
         "สวัสดีครับ नमस्ते 한국어 \u1112\u1161\u11ab",
         "👩‍👩‍👧‍👦 🫨 \U0001f9ff",
+        "…a… 👍12👍 𝟙𝟚x 𐌰𐌱 x²³ ①…½",
+        "wait … 3…4 ™ a™",
         "a\0b \x1c\x85 \u200b\u2060 \ufeff",
         "▁ a▁b _▁_",
         "\u3099か\u3099 ﾞ ｶﾞ",
@@ -120,6 +177,13 @@ def test_every_line_of_the_seeds_is_cut_like_tokenizers() -> None:
     lines = [line for path in sorted(ROOT.glob("seeds/*.txt")) for line in path.read_text("utf-8").splitlines()]
     assert len(lines) > 200
     assert mismatches(lines) == []
+    vocabulary, tokenizer = open_vocabulary(BUILTIN), builtin()[1]
+    assert vocabulary is not None
+    expected = [encoding.ids for encoding in tokenizer.encode_batch_fast(lines, add_special_tokens=False)]
+    for line, ids in zip(lines, expected, strict=True):
+        vocabulary.learn(line, set(ids))
+    assert [vocabulary.cut(line) for line in lines] == expected
+    assert vocabulary.n_searched < 50
 
 
 @settings(max_examples=300, deadline=None)

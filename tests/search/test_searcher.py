@@ -139,6 +139,18 @@ def test_the_best_sentence_is_the_one_that_answers(make_index: MakeIndex) -> Non
     assert "bells" not in words
 
 
+def test_the_encoder_is_told_the_tokens_of_the_very_passages_that_are_shown(make_index: MakeIndex) -> None:
+    text = "cat dog " + "".join(f"met at the mill number {i}, by river {i * i}, and " for i in range(9)) + "went home."
+    rest = [Document("x", "dog eel"), Document("copy", text.replace("home", "away"), metadata={"shelf": 2})]
+    encoder = KeywordEncoder()
+    index = make_index(Document("first", text), *rest, encoder=encoder)
+    assert index.status().n_passages == 3
+    assert {hit.doc_id for hit in index.search("cat dog", 3)} == {"first", "x"}
+    assert encoder.learned == {text: [2, 3], "dog eel": [3, 4]}
+    assert [hit.doc_id for hit in index.search("cat dog", 3, where={"shelf": 2})] == ["copy"]
+    assert encoder.learned == {}  # what is stored are the tokens of the other
+
+
 def test_lexical_hits_show_the_sentence_with_most_words_of_the_query(make_index: MakeIndex) -> None:
     text = "A boat left. The boat reached the harbour. The harbour slept."
     hit = make_index(Document("boat", text, lang="en")).search("boats harbours", 1, mode="lexical")[0]
