@@ -10,7 +10,6 @@ a file is the very one that was written (same number, size and times of change),
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -28,6 +27,7 @@ from smsearch.index.database import Connection
 from smsearch.index.derived_record import LATER, PATTERNS, SUFFIXES, DerivedFile, DerivedRecord, read_derived_record
 from smsearch.index.faiss_vectors import FLAT_LIMIT, ClusteredIndex, FaissIndex, cluster_count, open_vectors
 from smsearch.index.filter_columns import FilterColumns, make_filter_columns
+from smsearch.index.mapped import MappedFile
 from smsearch.index.postings import Postings, PostingsBuilder
 from smsearch.index.store import Store
 from smsearch.index.tokens import PackedTokens
@@ -78,9 +78,9 @@ def open_derived(folder: Path, store: Store, dim: int) -> Derived | None:
         return None
     path = {part: folder / file.name for part, file in record.files.items()}
     try:
-        passage_ids, tokens = _read_tokens(_mapped(path["tokens"]), record.rows)
-        words = Postings.from_buffer(_mapped(path["words"]))
-        columns = FilterColumns.from_buffer(_mapped(path[LATER])) if LATER in path else None
+        passage_ids, tokens = _read_tokens(MappedFile(path["tokens"]), record.rows)
+        words = Postings.from_file(MappedFile(path["words"]))
+        columns = FilterColumns.from_buffer(MappedFile(path[LATER]).data) if LATER in path else None
         vectors = open_vectors(
             path["vectors"],
             dim,
@@ -297,18 +297,14 @@ def _bytes_of(array: NDArray[Any]) -> memoryview:
     return np.ascontiguousarray(array).data.cast("B") if array.size else memoryview(b"")
 
 
-def _mapped(path: Path) -> NDArray[np.uint8]:
-    with path.open("rb") as file:
-        return np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), np.uint8)
-
-
-def _read_tokens(data: NDArray[np.uint8], n: int) -> tuple[NDArray[np.int64], PackedTokens]:
+def _read_tokens(file: MappedFile, n: int) -> tuple[NDArray[np.int64], PackedTokens]:
     """View the bytes of a file of tokens.
 
     Raises:
         ValueError: If they are not laid out so.
     """
+    data = file.data
     wide = data[: 8 * (2 * n + 1)].view(np.int64)
     if n < 0 or len(wide) != 2 * n + 1:
         raise ValueError(f"{len(data)} bytes are too few for the tokens of {n} rows")
-    return wide[:n], PackedTokens.from_arrays(wide[n:], data[8 * (2 * n + 1) :].view(np.uint16))
+    return wide[:n], PackedTokens.from_arrays(wide[n:], data[8 * (2 * n + 1) :].view(np.uint16), file)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smsearch.errors import IndexStateError
+from smsearch.index.mapped import Held, MappedFile
 from smsearch.ragged import require_offsets
 
 _MOST_COUNTED: Final = 255  # of one word in one passage
@@ -51,6 +52,7 @@ class Postings:
         rows: `(n_postings,)` uint32, ascending within a list.
         counts: `(n_postings,)` uint8; how often the word stands in the row.
         lengths: `(n_rows,)` uint16; words of each row.
+        place: Where `rows` and `counts` lie.
     """
 
     numbers: NDArray[np.uint32]
@@ -58,6 +60,7 @@ class Postings:
     rows: NDArray[np.uint32]
     counts: NDArray[np.uint8]
     lengths: NDArray[np.uint16]
+    place: Held = Held()
 
     @classmethod
     def from_packed(cls, packed: Sequence[bytes]) -> Postings:
@@ -67,12 +70,13 @@ class Postings:
         return builder.finish()
 
     @classmethod
-    def from_buffer(cls, data: NDArray[np.uint8]) -> Postings:
+    def from_file(cls, file: MappedFile) -> Postings:
         """View the bytes of `buffers`, laid end to end.
 
         Raises:
             ValueError: If they are not laid out so.
         """
+        data = file.data
         n_words, n_postings, n_rows = data[: 8 * _HEADER].view(np.int64).tolist()
         if min(n_words, n_postings, n_rows) < 0:
             raise ValueError(f"there are no {min(n_words, n_postings, n_rows)} words")
@@ -86,7 +90,7 @@ class Postings:
             raise ValueError(f"{len(data)} bytes of words should be {at}")
         offsets, numbers, rows, lengths, counts = views
         require_offsets(offsets, n_postings)
-        return cls(numbers, offsets, rows, counts, lengths)
+        return cls(numbers, offsets, rows, counts, lengths, file)
 
     def buffers(self) -> Iterator[NDArray[Any]]:
         """What a file of them holds, in order."""
@@ -101,8 +105,8 @@ class Postings:
         place = int(np.searchsorted(self.numbers, np.uint32(number)))
         if place == len(self.numbers) or self.numbers[place] != number:
             return self.rows[:0], self.counts[:0]
-        span = slice(*self.offsets[place : place + 2].tolist())
-        return self.rows[span], self.counts[span]
+        start, end = self.offsets[place : place + 2].tolist()
+        return self.place.part(self.rows, start, end), self.place.part(self.counts, start, end)
 
 
 class PostingsBuilder:

@@ -15,7 +15,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from smsearch.ragged import ranges, require_offsets, sorted_distinct
+from smsearch.index.mapped import Held
+from smsearch.ragged import require_offsets, sorted_distinct
 
 _FURTHER: Final = 0xFFFF  # go on by so much, no id ends here
 
@@ -58,10 +59,12 @@ class PackedTokens:
     Attributes:
         offsets: `(n + 1,)` int64; where each row begins and ends.
         steps: `(n_steps,)` uint16; the first of a row goes from 0. 65535 goes on without an id.
+        place: Where `steps` lie.
     """
 
     offsets: NDArray[np.int64]
     steps: NDArray[np.uint16]
+    place: Held = Held()
 
     @classmethod
     def from_bytes(cls, packed: Sequence[bytes]) -> PackedTokens:
@@ -69,14 +72,14 @@ class PackedTokens:
         return cls(_offsets([len(each) // 2 for each in packed]), np.frombuffer(b"".join(packed), "<u2"))
 
     @classmethod
-    def from_arrays(cls, offsets: NDArray[np.int64], steps: NDArray[np.uint16]) -> PackedTokens:
+    def from_arrays(cls, offsets: NDArray[np.int64], steps: NDArray[np.uint16], place: Held) -> PackedTokens:
         """Lists as a file holds them.
 
         Raises:
             ValueError: If the offsets lead elsewhere.
         """
         require_offsets(offsets, len(steps))
-        return cls(offsets, steps)
+        return cls(offsets, steps, place)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -85,7 +88,7 @@ class PackedTokens:
         """The lists of some rows, in the order given."""
         starts = self.offsets[rows]
         lengths = self.offsets[rows + 1] - starts
-        steps = self.steps[ranges(starts, lengths)]
+        steps = self.place.parts(self.steps, starts, lengths)
         ends = np.cumsum(lengths)
         reached = np.cumsum(steps, dtype=np.int64)
         before = np.concatenate([[0], reached])[ends - lengths]  # what was reached where each row begins

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from smsearch.errors import IndexStateError
 from smsearch.index.lexical import LexicalIndex
+from smsearch.index.mapped import MappedFile
 from smsearch.index.postings import Postings, PostingsBuilder, pack_words, word_number
 from smsearch.index.reader import IndexReader
 from smsearch.records import Filters
@@ -145,9 +147,15 @@ def test_more_rows_than_can_be_numbered_are_refused() -> None:
 @given(TEXTS)
 def test_a_file_of_postings_gives_them_back(passages: list[list[str]]) -> None:
     postings = Postings.from_packed(pack_words(passages))
-    data = np.frombuffer(b"".join(each.tobytes() for each in postings.buffers()), np.uint8)
-    for before, after in zip(postings.buffers(), Postings.from_buffer(data).buffers(), strict=True):
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "words"
+        path.write_bytes(b"".join(each.tobytes() for each in postings.buffers()))
+        read = Postings.from_file(MappedFile(path))
+    for before, after in zip(postings.buffers(), read.buffers(), strict=True):
         assert (before.dtype, before.tolist()) == (after.dtype, after.tolist())
+    for number in (*postings.numbers.tolist(), word_number("eel")):
+        for before, after in zip(postings.of(number), read.of(number), strict=True):
+            assert (before.dtype, before.tolist()) == (after.dtype, after.tolist())
 
 
 def test_filters_admit_a_representative_for_any_it_stands_for(tmp_path: Path) -> None:

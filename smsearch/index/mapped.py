@@ -1,0 +1,94 @@
+"""Arrays in files: mapped, so that opening them costs nothing, or copied part by part, so that they take no memory."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import weakref
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smsearch.errors import IndexDamagedError
+from smsearch.ragged import ranges
+
+T = TypeVar("T", bound=np.generic)
+
+
+class Held:
+    """Reads parts of arrays that are in memory."""
+
+    def part(self, values: NDArray[T], start: int, end: int) -> NDArray[T]:
+        """`values[start:end]`."""
+        return values[start:end]
+
+    def parts(self, values: NDArray[T], starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[T]:
+        """`values[starts[i] : starts[i] + lengths[i]]`, one after the other; `(lengths.sum(),)`."""
+        return values[ranges(starts, lengths)]
+
+
+class MappedFile(Held):
+    """A file mapped into memory, of whose arrays parts can be read into memory of their own.
+
+    What is looked at through a mapping counts as memory of the process for as long as it lives, and a page costs more
+    to map than to read. So arrays of which a little is needed at a time are read.
+
+    Attributes:
+        data: `(n_bytes,)` uint8, the whole file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Map a file.
+
+        Raises:
+            OSError: If it cannot be read.
+            ValueError: If it is empty.
+        """
+        file = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        try:
+            self._mapping = mmap.mmap(file, 0, access=mmap.ACCESS_READ)
+        except BaseException:
+            os.close(file)
+            raise
+        self.data: NDArray[np.uint8] = np.frombuffer(self._mapping, np.uint8)
+        self._name = path.name
+        self._file = file if hasattr(os, "pread") else None
+        if self._file is None:  # Windows
+            os.close(file)
+        else:
+            weakref.finalize(self, os.close, file)
+
+    def part(self, values: NDArray[T], start: int, end: int) -> NDArray[T]:
+        """`values[start:end]` of an array that lies in `data`.
+
+        Raises:
+            IndexDamagedError: If the file was cut off since it was opened.
+        """
+        return self.parts(values, np.array([start]), np.array([end - start]))
+
+    def parts(self, values: NDArray[T], starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[T]:
+        """`values[starts[i] : starts[i] + lengths[i]]`, one after the other, of an array that lies in `data`.
+
+        Raises:
+            IndexDamagedError: If the file was cut off since it was opened.
+        """
+        if self._file is None:
+            return super().parts(values, starts, lengths)
+        file, pread, size = self._file, os.pread, values.itemsize
+        begins = (_address(values) - _address(self.data) + size * starts).tolist()
+        found = b"".join([pread(file, n, at) for n, at in zip((size * lengths).tolist(), begins, strict=True)])
+        if len(found) != size * int(lengths.sum()):
+            raise IndexDamagedError(f"{self._name!r} was cut off while it was read; say `smsearch verify --repair`")
+        return np.frombuffer(found, values.dtype)
+
+    def let_go(self) -> None:
+        """Give mapped pages back to the system; what is looked at again is mapped again."""
+        if hasattr(mmap, "MADV_DONTNEED"):
+            self._mapping.madvise(mmap.MADV_DONTNEED)
+
+
+def _address(array: NDArray[Any]) -> int:
+    address: int = array.__array_interface__["data"][0]
+    return address
