@@ -26,7 +26,7 @@ from passages import sentences_of
 from scale import K, stream_times
 
 from smsearch.encoders import load_encoder
-from smsearch.index.faiss_vectors import ClusteredIndex, open_vectors
+from smsearch.index.clustered import ClusteredIndex, open_vectors
 from smsearch.index.tuning import tune
 
 AT_ONCE = 50_000

@@ -21,7 +21,7 @@ class KeywordEncoder:
         self.dim = len(self.keywords)
         self.fingerprint = "keywords " + " ".join(self.keywords)
         self.settings: dict[str, Any] = {}
-        self.learned: dict[str, list[int]] = {}  # tokens told last, by text
+        self.learned: dict[tuple[str, ...], list[int]] = {}  # tokens told last, by sentences
 
     def count_tokens(self, texts: Sequence[str]) -> NDArray[np.int64]:
         return np.array([len(text.split()) for text in texts], dtype=np.int64)
@@ -46,8 +46,8 @@ class KeywordEncoder:
     def joined_token_ids(self, parts: Sequence[NDArray[np.int32]]) -> NDArray[np.int32]:
         return np.concatenate([np.empty(0, np.int32), *parts])
 
-    def learn_words(self, texts: Sequence[str], ids: Sequence[NDArray[np.int32]]) -> None:
-        self.learned = dict(zip(texts, map(np.ndarray.tolist, ids), strict=True))
+    def learn_words(self, texts: Sequence[Sequence[str]], ids: Sequence[NDArray[np.int32]]) -> None:
+        self.learned = dict(zip(map(tuple, texts), map(np.ndarray.tolist, ids), strict=True))
 
     def token_vectors(self, ids: NDArray[np.int32]) -> NDArray[np.float32]:
         return np.eye(self.dim, dtype=np.float32)[ids]

@@ -620,13 +620,13 @@ def test_an_index_in_clusters_can_be_tuned_and_searched_exactly(index: Index, mo
     with index._writing() as writer:
         writer.refresh_derived(force=True)
     status = index.tune(1)
-    assert status.vector_index.startswith("IVF32,SQ8, ")
+    assert status.vector_index.startswith("IVF32,PQ4fs,SQ8, ")
     assert "recall@10 1.000 (wanted 1)" in status.vector_index
     exact = index.search(QUESTION, 12, mode="dense", exact=True)
     assert [hit.passage_id for hit in exact] == [hit.passage_id for hit in every]
     assert [hit.score for hit in exact] == pytest.approx([hit.score for hit in every], abs=2e-5)
     low = index.tune(0.1)
-    assert "IVF32,SQ8, 1 clusters visited" in low.vector_index
+    assert "IVF32,PQ4fs,SQ8, 1 clusters visited" in low.vector_index
     assert index.search(QUESTION, 12, mode="dense", exact=True) == exact
     assert len(index.search(QUESTION, 12)) == 12
     index.tune(1)

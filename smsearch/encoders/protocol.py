@@ -74,8 +74,8 @@ class PoolingEncoder(TokenEncoder, Protocol):
     def encode_token_ids(self, ids: Sequence[NDArray[np.int32]]) -> NDArray[np.float32]:
         """Vectors of passages whose token ids are known; `(n, dim)` float32, as `encode_passages` gives them."""
 
-    def learn_words(self, texts: Sequence[str], ids: Sequence[NDArray[np.int32]]) -> None:
-        """Be told the token ids of some texts, all of each and in any order, before `token_ids` is asked about parts.
+    def learn_words(self, texts: Sequence[Sequence[str]], ids: Sequence[NDArray[np.int32]]) -> None:
+        """Be told the token ids of texts, of some together all and in any order, before `token_ids` is asked for them.
 
         What `token_ids` gives is the same; an encoder may find it sooner.
         """

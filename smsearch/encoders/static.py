@@ -33,7 +33,7 @@ MATRIX: Final = "passages.safetensors"
 FORMATS: Final = (2, 3)  # 2: queries and passages are encoded alike
 _LARGEST_EXPONENT: Final = 10  # of norms; larger ones leave the range of float32
 _FEW: Final = 40_000  # characters cut at once without the tokenizer: half the time it takes to load that
-_SEARCHED: Final = 8_000  # words cut without it in all: about the time it takes to load it
+_LOOKUPS: Final = 600_000  # for texts cut without it in all: about the time it takes to load it
 _BLOCK_CHARACTERS: Final = 1 << 18  # cut at once
 _BLOCK_TOKENS: Final = 1 << 16  # summed at once: about as many as there are in so many characters
 Cut: TypeAlias = tuple[NDArray[np.int32], NDArray[np.int64]]  # ids one after the other, how many each text has
@@ -244,16 +244,16 @@ class StaticEncoder:
         words: WordCutter | None = self.__dict__.get("_words")  # for a few texts it is not worth loading the tokenizer
         return None if words is None else words.joined(parts)
 
-    def learn_words(self, texts: Sequence[str], ids: Sequence[NDArray[np.int32]]) -> None:
-        """Be told the token ids of some texts, so that their words need not be looked for when they are cut.
+    def learn_words(self, texts: Sequence[Sequence[str]], ids: Sequence[NDArray[np.int32]]) -> None:
+        """Be told the token ids of texts that are cut next, so that their words need not be looked for.
 
         Args:
-            texts: Passages, say.
-            ids: All tokens of each, in any order.
+            texts: The sentences of some passages, say.
+            ids: All token ids of each passage's sentences, in any order.
         """
         if self._vocabulary is not None and not self._is_loaded:
-            for text, of_text in zip(texts, ids, strict=True):
-                self._vocabulary.learn(_valid(text), of_text.tolist())
+            valid = [[_valid(text) for text in of_one] for of_one in texts]
+            self._vocabulary.learn([(of_one, found.tolist()) for of_one, found in zip(valid, ids, strict=True)])
 
     def token_vectors(self, ids: NDArray[np.int32]) -> NDArray[np.float32]:
         """Unit vectors of tokens; `(len(ids), dim)` float32 (zero rows for tokens without a vector)."""
@@ -280,9 +280,8 @@ class StaticEncoder:
             yield cut([_valid(text) for text in texts[start:end]])
 
     def _cutter(self, texts: Sequence[str]) -> Callable[[Sequence[str]], Cut]:
-        if self._is_loaded or self._vocabulary is None or self._vocabulary.n_searched > _SEARCHED:
-            return self._cut_many
-        return self._cut_many if sum(map(len, texts)) > _FEW else self._cut_few
+        is_much = self._is_loaded or self._vocabulary is None or sum(map(len, texts)) > _FEW
+        return self._cut_many if is_much else self._cut_few
 
     @property
     def _is_loaded(self) -> bool:
@@ -290,7 +289,10 @@ class StaticEncoder:
         return "_tokenizer" in self.__dict__
 
     def _cut_few(self, texts: Sequence[str]) -> Cut:
-        cut = [None if self._vocabulary is None else self._vocabulary.cut(text) for text in texts]
+        vocabulary = self._vocabulary
+        cut = [
+            None if vocabulary is None or vocabulary.n_lookups > _LOOKUPS else vocabulary.cut(text) for text in texts
+        ]
         return _flat(
             [self._cut_many([text])[0].tolist() if ids is None else ids for text, ids in zip(texts, cut, strict=True)]
         )

@@ -13,10 +13,12 @@ import os
 import sys
 import zlib
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Iterator
-from itertools import islice
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import lru_cache
+from itertools import chain, islice
 from math import inf
 from pathlib import Path
+from threading import Lock
 
 from smsearch.encoders.derivation import (
     CHECKSUM,
@@ -29,8 +31,9 @@ from smsearch.encoders.splitting import WordSplitter
 
 FILE_NAME = "vocabulary.bin"
 _LONGEST_WORD = 400
-_MOST_UNTRIED = 1_000
-_MOST_WORDS = 1 << 17  # remembered: some 25 MB
+_SHORT = 24  # characters of a text that is remembered as it is: a word, mostly
+_MOST_SHORT = 1 << 14
+_MOST_CHARACTERS = 700_000  # of words that are remembered: some 15 MB
 
 
 class Vocabulary:
@@ -38,8 +41,7 @@ class Vocabulary:
 
     Attributes:
         tokenizer_sha256: SHA-256 of the `tokenizer.json` it was derived from.
-        n_searched: Words cut so far by looking up all that may be a piece of them, which takes a tenth of a
-            millisecond each.
+        n_lookups: How often something was looked up so far that may be a piece of a word; a microsecond each.
     """
 
     def __init__(self, data: mmap.mmap | bytes) -> None:
@@ -72,8 +74,11 @@ class Vocabulary:
         self._kinds, self._forms = sections["kinds"], sections["forms"]
         self._splitter = WordSplitter(self._kinds, self._forms, header["skeleton"])
         self._known: dict[str, tuple[int, ...]] = {}
-        self._untried: list[tuple[str, Collection[int]]] = []
-        self.n_searched = 0
+        self._n_known = 0  # characters of these
+        self._untried: Sequence[tuple[Sequence[str], Collection[int]]] = ()
+        self._lock = Lock()
+        self._cut_short = lru_cache(_MOST_SHORT)(self._cut)
+        self.n_lookups = 0
 
     def cut(self, text: str) -> list[int] | None:
         """Token ids of a text, equal to those of `tokenizers`.
@@ -83,24 +88,26 @@ class Vocabulary:
             to do with it, and for one with a stretch of over 400 characters without a space, for
             `tokenizers` is faster then.
         """
+        ids = self._cut_short(text) if len(text) <= _SHORT else self._cut(text)
+        return None if ids is None else list(ids)
+
+    def _cut(self, text: str) -> Sequence[int] | None:
         words = self._words(text)
         if words is None:
             return None
         known = self._known
         return [i for word in words for i in known.get(word) or self._ids(word)]
 
-    def learn(self, text: str, ids: Collection[int]) -> None:
-        """Be told the token ids of a text: its words are cut in a twentieth of the time when one of them is met.
+    def learn(self, groups: Sequence[tuple[Sequence[str], Collection[int]]]) -> None:
+        """Be told the token ids of texts: their words are cut in a twentieth of the time when a new one is met.
 
-        The pieces that may stand in a word are few then, and the best cut is among them.
+        The pieces that may stand in a word are few then, and the best cut is among them. What was told before and not
+        needed is forgotten.
 
         Args:
-            text: A text.
-            ids: What `cut` gives for it, in any order; there may be others.
+            groups: Some texts with all the ids that `cut` gives for them, in any order; there may be others.
         """
-        if self._unknown_id not in ids:
-            self._untried.append((text, ids))
-        del self._untried[:-_MOST_UNTRIED]
+        self._untried = groups
 
     @property
     def cuts_words_alone(self) -> bool:
@@ -136,20 +143,26 @@ class Vocabulary:
 
     def _try(self) -> None:
         """Cut the words of the texts whose token ids are known."""
-        untried, self._untried = self._untried, []
-        for text, ids in untried:
-            new = dict.fromkeys(word for word in self._words(text) or () if word not in self._known)
-            pieces = _Pieces((self._spelled(i), i, self._scores[i]) for i in ids) if new else None
+        untried, self._untried = self._untried, ()
+        for texts, ids in untried:
+            words = chain.from_iterable(self._words(text) or () for text in texts)
+            new = dict.fromkeys(word for word in words if word not in self._known)
+            if not new or self._unknown_id in ids or not all(0 <= i < len(self._scores) for i in ids):
+                continue
+            pieces = _Pieces((self._spelled(i), i, self._scores[i]) for i in ids)
             for word in new:
-                cut = pieces.best(word) if pieces else None
+                cut = pieces.best(word)
                 if cut is not None:
                     self._remember(word, cut)
 
     def _remember(self, word: str, ids: tuple[int, ...]) -> None:
-        if len(self._known) >= _MOST_WORDS:
-            for old in list(islice(self._known, _MOST_WORDS // 2)):
-                self._known.pop(old, None)
-        self._known[word] = ids
+        with self._lock:
+            if self._n_known > _MOST_CHARACTERS:
+                for old in list(islice(self._known, len(self._known) // 2)):
+                    del self._known[old]
+                self._n_known = sum(map(len, self._known))
+            self._n_known += len(word) if word not in self._known else 0
+            self._known[word] = ids
 
     def _best_cut(self, word: str) -> tuple[int, ...]:
         """The cut whose scores sum up highest (Viterbi), unknown characters in a row as one.
@@ -157,8 +170,9 @@ class Vocabulary:
         Sums are made, and ties broken, as `tokenizers` does: of equal cuts the one whose last
         piece begins first.
         """
-        self.n_searched += 1
         n = len(word)
+        whole = min(n, self._longest)
+        self.n_lookups += whole * (whole + 1) // 2 + (n - whole) * whole
         best = [0.0] + [-inf] * n
         begins = [0] * (n + 1)
         ids = [self._unknown_id] * (n + 1)

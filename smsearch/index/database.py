@@ -36,7 +36,7 @@ _PAGE_BYTES = 8192  # six vectors with tokens and words to a page; half of that 
 _MOST_FILLED = 1 << 40  # bytes; a longer file than that was never written
 _LONGEST_VALUE = 1 << 29  # bytes of a text or a blob; what a file claims beyond that is no index of ours
 _WRITER_CACHE_KIB = 1 << 17  # filled as pages are used; a small one makes the keys of repeats slow to enter
-_READER_CACHE_KIB = 1 << 15  # holds the upper pages of the trees of a million passages; the system keeps the others
+_READER_CACHE_KIB = 1 << 13  # holds the upper pages of the trees of a million passages; the system keeps the others
 
 _DAMAGE_NAMES = {
     "SQLITE_ERROR",

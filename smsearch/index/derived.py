@@ -23,9 +23,18 @@ from smsearch.errors import NotFoundError
 from smsearch.files import reached, write_atomically
 from smsearch.index.changes import Changes
 from smsearch.index.checksums import intact_sql, require_intact
+from smsearch.index.clustered import FLAT_LIMIT, ClusteredIndex, cluster_count, open_vectors
 from smsearch.index.database import Connection
-from smsearch.index.derived_record import LATER, PATTERNS, SUFFIXES, DerivedFile, DerivedRecord, read_derived_record
-from smsearch.index.faiss_vectors import FLAT_LIMIT, ClusteredIndex, FaissIndex, cluster_count, open_vectors
+from smsearch.index.derived_record import (
+    CODES,
+    FILTERS,
+    PATTERNS,
+    SUFFIXES,
+    DerivedFile,
+    DerivedRecord,
+    read_derived_record,
+)
+from smsearch.index.faiss_vectors import FaissIndex
 from smsearch.index.filter_columns import FilterColumns, make_filter_columns
 from smsearch.index.mapped import MappedFile
 from smsearch.index.postings import Postings, PostingsBuilder
@@ -54,6 +63,7 @@ class Derived:
         columns: What filters compare, of all passages; None where they are made when a filter needs them.
         tuned: How well the vectors are found, where not all are compared.
         langs: Languages of all passages, most frequent first.
+        columns_file: Where the columns lie, if in a file.
     """
 
     passage_ids: NDArray[np.int64]
@@ -63,6 +73,7 @@ class Derived:
     columns: FilterColumns | None
     tuned: Tuned | None
     langs: list[str]
+    columns_file: MappedFile | None = None
 
 
 def derived_generation(store: Store) -> int:
@@ -78,12 +89,15 @@ def open_derived(folder: Path, store: Store, dim: int) -> Derived | None:
         return None
     path = {part: folder / file.name for part, file in record.files.items()}
     try:
-        passage_ids, tokens = _read_tokens(MappedFile(path["tokens"]), record.rows)
-        words = Postings.from_file(MappedFile(path["words"]))
-        columns = FilterColumns.from_buffer(MappedFile(path[LATER]).data) if LATER in path else None
+        tokens_file, words_file = MappedFile(path["tokens"]), MappedFile(path["words"])
+        passage_ids, tokens = _read_tokens(tokens_file, record.rows)
+        words = Postings.from_file(words_file)
+        columns_file = MappedFile(path[FILTERS]) if FILTERS in path else None
+        columns = FilterColumns.from_buffer(columns_file.data) if columns_file else None
         vectors = open_vectors(
             path["vectors"],
             dim,
+            codes=path.get(CODES),
             n_probes=record.tuned.n_probes if record.tuned else None,
             fetch=_fetcher(store.connection, passage_ids, dim),
         )
@@ -91,7 +105,9 @@ def open_derived(folder: Path, store: Store, dim: int) -> Derived | None:
         return None
     if not len(vectors) == len(words) == record.rows:
         return None
-    return Derived(passage_ids, vectors, tokens, words, columns, record.tuned, record.langs)
+    tokens_file.let_go()  # all offsets were looked at
+    words_file.let_go()
+    return Derived(passage_ids, vectors, tokens, words, columns, record.tuned, record.langs, columns_file)
 
 
 def derived_faults(folder: Path, store: Store) -> list[str]:
@@ -99,8 +115,7 @@ def derived_faults(folder: Path, store: Store) -> list[str]:
     record = read_derived_record(store)
     if record is None:
         return [f"the derived files of {str(folder)!r} were never written"]
-    missing = [] if LATER in record.files else [f"the columns for filters of {str(folder)!r} were never written"]
-    return [*record.faults(folder), *missing]
+    return [*record.faults(folder), *(f"the {part} of {str(folder)!r} were never written" for part in record.missing)]
 
 
 def make_derived(store: Store, dim: int) -> Derived:
@@ -130,9 +145,11 @@ def write_derived(folder: Path, store: Store, dim: int) -> None:
     arrays.clear()
     del tokens
     write("words", map(_bytes_of, _make_words(store).buffers()))
-    write(LATER, map(_bytes_of, make_filter_columns(store).buffers()))
+    write(FILTERS, map(_bytes_of, make_filter_columns(store).buffers()))
     vectors, tuned = _make_vectors(store, passage_ids, dim)
     write("vectors", [vectors.serialized()])
+    if isinstance(vectors, ClusteredIndex) and (codes := vectors.serialized_codes()):
+        write(CODES, [codes])
     DerivedRecord(generation, len(passage_ids), files, tuned, list(store.counts_by("lang"))).store(store)
     Changes(store).clear()
     reached("derived files recorded")

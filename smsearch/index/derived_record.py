@@ -13,11 +13,14 @@ from smsearch.index.checksums import REPAIR
 from smsearch.index.store import Store
 from smsearch.index.tuning import Tuned
 
-SUFFIXES: Final = {"tokens": "bin", "words": "bin", "filters": "bin", "vectors": "faiss"}
+SUFFIXES: Final = {"tokens": "bin", "words": "bin", "filters": "bin", "vectors": "faiss", "codes": "faiss"}
 PATTERNS: Final = (*(f"{part}-*.{suffix}" for part, suffix in SUFFIXES.items()), *(f".{part}-*" for part in SUFFIXES))
 
-LATER: Final = "filters"
-"""The part that an index of an earlier format does without until it is written to."""
+FILTERS: Final = "filters"
+"""A part that an index of an earlier format does without until it is written to."""
+
+CODES: Final = "codes"
+"""Another; and one that there is only where vectors stand in clusters."""
 
 _META: Final = "derived"
 _NAME: Final = re.compile(rf"({'|'.join(SUFFIXES)})-[0-9]{{6,12}}\.(bin|faiss)")
@@ -85,6 +88,12 @@ class DerivedRecord:
         """What is wrong with the files, a sentence each."""
         return [fault for file in self.files.values() if (fault := file.fault(folder))]
 
+    @property
+    def missing(self) -> list[str]:
+        """Parts that an earlier format did not write."""
+        wanted = [FILTERS, CODES] if self.tuned else [FILTERS]
+        return [part for part in wanted if part not in self.files]
+
     def store(self, store: Store) -> None:
         """Let SQLite say this; call within a write transaction."""
         store.set_meta(_META, asdict(self))
@@ -107,7 +116,7 @@ def read_derived_record(store: Store) -> DerivedRecord | None:
         files = {part: DerivedFile(**entry) for part, entry in found["files"].items()}
         tuned = Tuned(**found["tuned"]) if found["tuned"] else None
         record = DerivedRecord(int(found["generation"]), int(found["rows"]), files, tuned, list(found["langs"]))
-        is_ours = SUFFIXES.keys() - files.keys() <= {LATER} and all(
+        is_ours = SUFFIXES.keys() - files.keys() <= {FILTERS, CODES} and all(
             part in SUFFIXES and _NAME.fullmatch(file.name) for part, file in files.items()
         )
     except (TypeError, KeyError, ValueError, AttributeError):

@@ -34,7 +34,8 @@ def _kind(reader: IndexReader) -> str:
     tuned = reader.tuned
     if tuned is None:
         return "SQfp16, every vector compared"
+    codes = "PQ4fs," if reader.has_codes else ""
     return (
-        f"IVF{tuned.n_clusters},SQ8, {tuned.n_probes} clusters visited, recall@10 {tuned.recall:.3f} "
+        f"IVF{tuned.n_clusters},{codes}SQ8, {tuned.n_probes} clusters visited, recall@10 {tuned.recall:.3f} "
         f"(wanted {tuned.wanted:g}), {tuned.milliseconds:.2g} ms"
     )

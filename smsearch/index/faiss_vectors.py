@@ -1,4 +1,4 @@
-"""Vectors searched by FAISS: all of them compared while they are few, the nearest clusters visited where they are many.
+"""Vectors searched by FAISS: all compared where they are few; in clusters, in two degrees of detail, where many.
 
 This is the one address of `faiss`.
 """
@@ -6,26 +6,25 @@ This is the one address of `faiss`.
 from __future__ import annotations
 
 import os
-from pathlib import Path
-from typing import Any
+from functools import cached_property
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from smsearch.index.vectors import Fetch, Rows, Vectors, by_score_then_row, inner_products_of
+from smsearch.index.mapped import MappedFile
+from smsearch.index.vectors import Rows, Vectors, by_score_then_row, inner_products_of
+from smsearch.ragged import ranges
 
-FLAT_LIMIT = 200_000
-"""Up to so many vectors every one is compared with the query; beyond, they stand in clusters."""
-
-_BLAS_THRESHOLD = 8192  # BLAS from 32 queries of 256 dimensions; faiss's own value waits for 500
-_ROUNDS = 8  # of k-means
-_POINTS_PER_CLUSTER = 40
-_MOST_CLUSTERS = 1 << 13  # making more takes longer than it saves
-_FIRST_PROBES = 32
-_FILTER_EXPONENT = 0.65  # more clusters where fewer rows are admitted: 0.98 of the nearest within a tenth of a million
-_OVERSAMPLED = 26  # beyond k: 8 bits may put a neighbour that far down
-_LARGEST = 127.0  # that a number becomes in 8 bits
-_TOGETHER = 256  # queries whose candidates are in memory at once
+_BLAS_THRESHOLD: Final = 8192  # BLAS from 32 queries of 256 dimensions; faiss's own value waits for 500
+_ROUNDS: Final = 8  # of k-means
+_POINTS_PER_CLUSTER: Final = 40
+_LARGEST: Final = 127.0  # that a number becomes in 8 bits
+_ZERO: Final = 128  # as a byte of 8 bits
+_ID_BYTES: Final = 8
+_MOST_READ: Final = 4_096  # vectors of 8 bits; of more a mapping is faster
+_THREE: Final = 3  # numbers to a code
+_BITS: Final = 4  # of a code
 
 
 class FaissIndex:
@@ -33,6 +32,19 @@ class FaissIndex:
 
     def __init__(self, index: Any) -> None:  # noqa: ANN401  faiss has no types
         self._index = index
+
+    @classmethod
+    def open(cls, file: MappedFile, dim: int) -> FaissIndex:
+        """Over the bytes of a file.
+
+        Raises:
+            RuntimeError: If FAISS cannot read it.
+            ValueError: If it holds other vectors.
+        """
+        index = _read(file)
+        if index.d != dim:
+            raise ValueError(f"an index of vectors of {index.d} numbers does not hold vectors of {dim}")
+        return cls(index)
 
     @classmethod
     def empty(cls, dim: int) -> FaissIndex:
@@ -62,7 +74,7 @@ class FaissIndex:
     ) -> tuple[NDArray[np.float32], Rows]:
         """See `VectorIndex.search`."""
         del exact  # it always is
-        n_admitted, admitted = _counted(len(self), admitted)
+        n_admitted, admitted = counted(len(self), admitted)
         depth = min(k, n_admitted)
         if depth == 0:
             return np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int64)
@@ -90,46 +102,35 @@ class FaissIndex:
         return self.scores(query, rows)
 
 
-class ClusteredIndex:
-    """Vectors of 8 bits a number in clusters, of which a search visits the nearest (FAISS's IVF,SQ8).
+class EightBits:
+    """Vectors of 8 bits a number in clusters (FAISS's IVF,SQ8), one byte each.
 
-    Query and vectors are compared as whole numbers, which takes half the time of others. What a search finds is
-    compared again with the stored vectors, so that scores are exact; only a passage in a cluster that was not
-    visited can be missed.
+    Query and vectors are compared as whole numbers, which takes half the time of others.
     """
 
-    def __init__(self, index: Any, dim: int, *, n_probes: int, fetch: Fetch) -> None:  # noqa: ANN401  faiss has no types
-        """Search an index that `train` gave, or `open_vectors` read.
+    def __init__(self, index: Any, *, file: MappedFile | None = None) -> None:  # noqa: ANN401  faiss has no types
+        self._index = index
+        self._file = file
 
-        Args:
-            index: Of FAISS.
-            dim: Length of the vectors.
-            n_probes: Clusters visited.
-            fetch: Gives the stored vectors of some rows, `(n, dim)` float32.
+    @classmethod
+    def open(cls, file: MappedFile, dim: int) -> EightBits:
+        """Over the bytes of a file.
 
         Raises:
-            ValueError: If the index holds other vectors.
+            RuntimeError: If FAISS cannot read it.
+            ValueError: If it holds other vectors.
         """
-        faiss = _faiss()
+        faiss, index = _faiss(), _read(file)
         kind = index.sq.qtype if isinstance(index, faiss.IndexIVFScalarQuantizer) else None
         if (index.d, kind) != (dim, faiss.ScalarQuantizer.QT_8bit_direct_signed):
             raise ValueError(f"an index of {index.d} numbers a vector does not hold vectors of {dim} in 8 bits")
-        self._index = index
-        self.dim = dim
-        self.fetch = fetch
-        self.n_probes = min(n_probes, int(index.nlist))
+        file.let_go()
+        return cls(index, file=file)
 
     @classmethod
-    def train(cls, sample: Vectors, n_expected: int, *, fetch: Fetch) -> ClusteredIndex:
-        """An index without vectors, its clusters made from a sample of them.
-
-        Args:
-            sample: `(n, dim)` float32, of numbers in `[-1, 1]` as in all vectors.
-            n_expected: Vectors that will be added.
-            fetch: See above.
-        """
+    def train(cls, sample: Vectors, n_clusters: int) -> EightBits:
+        """Clusters without vectors, made from a sample of them; `(n, dim)` float32, of numbers in `[-1, 1]`."""
         faiss = _prepared(len(sample))
-        n_clusters = cluster_count(n_expected)
         dim = sample.shape[1]
         quantizer = faiss.IndexFlatIP(dim)
         kind = faiss.ScalarQuantizer.QT_8bit_direct_signed
@@ -138,15 +139,26 @@ class ClusteredIndex:
         index.cp.max_points_per_centroid = _POINTS_PER_CLUSTER
         index.cp.min_points_per_centroid = 1  # fewer are no reason to warn on standard error
         index.train(_whole_numbers(sample))
-        return cls(index, dim, n_probes=_FIRST_PROBES, fetch=fetch)
+        return cls(index)
+
+    def __len__(self) -> int:
+        return int(self._index.ntotal)
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+        return int(self._index.d)
 
     @property
     def n_clusters(self) -> int:
         """How many clusters there are."""
         return int(self._index.nlist)
 
-    def __len__(self) -> int:
-        return int(self._index.ntotal)
+    @property
+    def centroids(self) -> Vectors:
+        """`(n_clusters, dim)` float32."""
+        whole: Vectors = self._index.quantizer.reconstruct_n(0, self.n_clusters)
+        return whole / np.float32(_LARGEST)
 
     def add(self, vectors: Vectors) -> None:
         """Append rows; `(n, dim)` float32."""
@@ -154,94 +166,128 @@ class ClusteredIndex:
         self._index.add(_whole_numbers(vectors))
 
     def serialized(self) -> memoryview:
-        """The bytes of the index file."""
+        """The bytes of the file."""
         return _serialized(self._index)
 
-    def search(
-        self,
-        queries: Vectors,
-        k: int,
-        *,
-        admitted: NDArray[np.bool_] | None = None,
-        exact: bool = False,
-    ) -> tuple[NDArray[np.float32], Rows]:
-        """See `VectorIndex.search`; where fewer than `k` rows are found, all clusters are visited.
-
-        Args:
-            queries: `(n_queries, dim)` float32.
-            k: At least 1.
-            admitted: `(len(self),)`; only rows marked here are searched.
-            exact: Whether all clusters are visited; else `n_probes`, more where few rows are admitted.
-        """
-        n_admitted, admitted = _counted(len(self), admitted)
-        wanted = min(k, n_admitted)
-        if wanted == 0:
-            return np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int64)
-        rows = self._looked_at(queries, k, n_admitted, admitted, exact=exact)
-        scores, rows = by_score_then_row(self._scores_of_all(queries, rows), rows)
-        return scores[:, :wanted], rows[:, :wanted]
-
-    def nearest(
-        self, query: Vectors, k: int, *, admitted: NDArray[np.bool_] | None = None, exact: bool = False
-    ) -> Rows:
-        """See `VectorIndex.nearest`."""
-        n_admitted, admitted = _counted(len(self), admitted)
-        if not n_admitted:
-            return np.empty(0, np.int64)
-        (rows,) = self._looked_at(query[None], k, n_admitted, admitted, exact=exact)
-        found: Rows = rows[rows >= 0]
-        return found
-
-    def scores(self, query: Vectors, rows: Rows) -> NDArray[np.float32]:
-        """See `VectorIndex.scores`."""
-        return inner_products_of(query, self.fetch(rows))
-
-    def estimates(self, query: Vectors, rows: Rows) -> NDArray[np.float32]:
-        """See `VectorIndex.estimates`; by the vectors of 8 bits, which at first are looked up: 25 ms for a million."""
-        if not len(rows):
-            return np.empty(0, np.float32)
-        if self._index.direct_map.no():
-            self._index.make_direct_map()
-        return inner_products_of(query / np.float32(_LARGEST), _stored(self._index, rows))
-
-    def _scores_of_all(self, queries: Vectors, rows: Rows) -> NDArray[np.float32]:
-        """Scores of each query's own rows, minus infinity where there is none; a shared row is fetched once."""
-        scores = np.full(rows.shape, -np.inf, np.float32)
-        for start in range(0, len(queries), _TOGETHER):
-            some = rows[start : start + _TOGETHER]
-            found, places = np.unique(some[some >= 0], return_inverse=True)
-            owners = np.nonzero(some >= 0)[0]
-            vectors = self.fetch(found)
-            scores[start : start + _TOGETHER][some >= 0] = np.einsum(
-                "ij,ij->i", queries[start : start + _TOGETHER][owners], vectors[places]
-            )
-        return scores
-
-    def _looked_at(
-        self, queries: Vectors, k: int, n_admitted: int, admitted: NDArray[np.bool_] | None, *, exact: bool
-    ) -> Rows:
-        """The best rows by their 8-bit vectors, some more than `k`; -1 where there are no more."""
-        probes = min(self.n_clusters, round(self.n_probes * (len(self) / n_admitted) ** _FILTER_EXPONENT))
-        if exact:
-            probes = self.n_clusters
-        depth = min(k + _OVERSAMPLED, n_admitted)
-        rows = self._nearest(queries, depth, admitted, probes)
-        if probes < self.n_clusters and (rows[:, min(k, n_admitted) - 1] < 0).any():
-            rows = self._nearest(queries, depth, admitted, self.n_clusters)
-        return rows
-
-    def _nearest(self, queries: Vectors, k: int, admitted: NDArray[np.bool_] | None, n_probes: int) -> Rows:
-        """Rows by their 8-bit vectors, `(n_queries, k)`; -1 where there are no more."""
+    def nearest(self, queries: Vectors, k: int, admitted: NDArray[np.bool_] | None, n_probes: int) -> Rows:
+        """Rows, best first, `(n_queries, k)`; -1 where there are no more in the clusters visited."""
         is_one, is_exact = len(queries) == 1, n_probes == self.n_clusters
         faiss = _prepared(len(queries) * (n_probes if is_exact else 1))
         self._index.parallel_mode = int(is_one and is_exact)  # threads share the clusters of one query, not the queries
-        inside = {} if admitted is None else {"sel": _selector(faiss, admitted)}
-        parameters = faiss.SearchParametersIVF(nprobe=n_probes, **inside)
         largest = np.abs(queries).max(axis=1, keepdims=True)
         whole = _whole_numbers(queries, np.where(largest > 0, largest, np.float32(1)))
         rows: Rows
-        _, rows = self._index.search(whole, k, params=parameters)
+        _, rows = self._index.search(whole, k, params=_parameters(faiss, n_probes, admitted))
         return rows
+
+    def vectors(self, rows: Rows) -> Vectors:
+        """Vectors of some rows, `(n, dim)` float32; from a file they are read, not mapped, while they are few."""
+        if not len(rows):
+            return np.empty((0, self.dim), np.float32)
+        if self._file is None or len(rows) > _MOST_READ:
+            if self._index.direct_map.no():
+                self._index.make_direct_map()
+            numbers = _stored(self._index, rows)
+        else:
+            found = self._file.parts(self._file.data, self._places[rows].astype(np.int64), np.full(len(rows), self.dim))
+            numbers = found.reshape(-1, self.dim).astype(np.float32)
+            numbers -= _ZERO
+        numbers *= np.float32(1 / _LARGEST)
+        return numbers
+
+    @cached_property
+    def _places(self) -> NDArray[np.unsignedinteger[Any]]:
+        """Where in the file each row begins; `(len(self),)`. Found in 20 ms for a million."""
+        file, lists = self._file, self._index.invlists
+        if file is None:
+            raise RuntimeError("these vectors are in memory")
+        filled = [i for i in range(self.n_clusters) if lists.list_size(i)]
+        sizes = np.array([lists.list_size(i) for i in filled], np.int64)
+        begins, ids = (
+            np.array([file.place_of(int(address(i))) for i in filled], np.int64)
+            for address in (lists.get_codes, lists.get_ids)
+        )
+        rows = file.parts(file.data, ids, _ID_BYTES * sizes).view(np.int64)
+        places = np.empty(len(self), np.min_scalar_type(len(file.data)))
+        places[rows] = np.repeat(begins, sizes) + self.dim * ranges(np.zeros_like(sizes), sizes)
+        return places
+
+
+class Codes:
+    """Vectors in codes of 4 bits for 3 numbers, in the same clusters (FAISS's IVF,PQ4fs); read into memory.
+
+    Vectors are turned so that every three numbers say about as much (Ge et al., CVPR 2013: eigenvalues dealt out):
+    neighbours come twice as far up. Each three become the nearest of sixteen, so that a few products with a query
+    make all of them.
+    """
+
+    def __init__(self, index: Any) -> None:  # noqa: ANN401  faiss has no types
+        self._index = index
+
+    @classmethod
+    def open(cls, file: MappedFile, of: EightBits) -> Codes:
+        """The codes in a file.
+
+        Raises:
+            RuntimeError: If FAISS cannot read it.
+            ValueError: If they are codes of other vectors.
+        """
+        index = _read(file)
+        if (index.d, index.ntotal) != (of.dim, len(of)):
+            raise ValueError(f"{index.ntotal} codes of {index.d} numbers are not those of {len(of)} of {of.dim}")
+        file.let_go()  # most of it was copied
+        return cls(index)
+
+    @classmethod
+    def train(cls, sample: Vectors, centroids: Vectors) -> Codes:
+        """Codes without vectors, made from a sample of them and the centroids of their clusters; `(n, dim)` float32."""
+        faiss = _prepared(len(sample))
+        matrix = _turning(sample)
+        n_turned, dim = matrix.shape
+        turn = faiss.LinearTransform(dim, n_turned, False)
+        faiss.copy_array_to_vector(matrix.ravel(), turn.A)
+        turn.is_trained = turn.is_orthonormal = True
+        clusters = faiss.IndexFlatIP(n_turned)
+        clusters.add(turn.apply(np.ascontiguousarray(centroids)))
+        kind, n_codes = faiss.METRIC_INNER_PRODUCT, n_turned // _THREE
+        codes = faiss.IndexIVFPQFastScan(clusters, n_turned, len(centroids), n_codes, _BITS, kind)
+        codes.by_residual = False
+        codes.pq.cp.min_points_per_centroid = 1
+        codes.train(turn.apply(np.ascontiguousarray(sample)))
+        return cls(faiss.IndexPreTransform(turn, codes))
+
+    def add(self, vectors: Vectors) -> None:
+        """Append rows; `(n, dim)` float32."""
+        _prepared(len(vectors))
+        self._index.add(np.ascontiguousarray(vectors, np.float32))
+
+    def serialized(self) -> memoryview:
+        """The bytes of the file."""
+        return _serialized(self._index)
+
+    def nearest(self, queries: Vectors, k: int, admitted: NDArray[np.bool_] | None, n_probes: int) -> Rows:
+        """Rows, best first, `(n_queries, k)`; -1 where there are no more in the clusters visited."""
+        faiss = _prepared(len(queries))
+        parameters = faiss.SearchParametersPreTransform(index_params=_parameters(faiss, n_probes, admitted))
+        rows: Rows
+        _, rows = self._index.search(np.ascontiguousarray(queries, np.float32), k, params=parameters)
+        return rows
+
+
+def _turning(sample: Vectors) -> Vectors:
+    """What turns vectors so that every three numbers say about as much; `(3 * n, dim)`, all but `dim` rows zero.
+
+    The directions of most variance are dealt out to the threes, there and back.
+    """
+    dim = sample.shape[1]
+    n_threes = -(-dim // _THREE)
+    _, directions = np.linalg.eigh(sample.T @ sample)
+    there = np.arange(n_threes)
+    threes = np.concatenate([there if i % 2 == 0 else there[::-1] for i in range(_THREE)])
+    places = _THREE * threes + np.repeat(np.arange(_THREE), n_threes)
+    matrix = np.zeros((_THREE * n_threes, dim), np.float32)
+    matrix[places[:dim]] = directions.T[::-1]
+    return matrix
 
 
 def _whole_numbers(vectors: Vectors, largest: float | Vectors = 1.0) -> Vectors:
@@ -250,43 +296,15 @@ def _whole_numbers(vectors: Vectors, largest: float | Vectors = 1.0) -> Vectors:
     return np.rint(np.clip(scaled, -_LARGEST, _LARGEST, out=scaled), out=scaled)
 
 
-def cluster_count(n: int) -> int:
-    """Clusters for `n` vectors: a power of two near four times the square root, from 16 to 8192.
-
-    Of a million vectors 98 of 100 nearest are found with 4096 clusters in three quarters of the time that 2048 take.
-    """
-    return int(min(_MOST_CLUSTERS, 2 ** max(4, 2 + round(np.log2(max(n, 1)) / 2))))
-
-
-def open_vectors(path: Path, dim: int, *, n_probes: int | None, fetch: Fetch) -> FaissIndex | ClusteredIndex:
-    """Map a file of vectors into memory; the caller has checked that it is what was written.
-
-    Args:
-        path: The file.
-        dim: Length of the vectors.
-        n_probes: Clusters visited, or None where there are none.
-        fetch: Gives the stored vectors of some rows.
-
-    Raises:
-        RuntimeError: If FAISS cannot read it.
-        ValueError: If it holds other vectors.
-    """
-    faiss = _faiss()
-    if os.name == "nt":  # faiss cannot open names beyond ASCII there
-        index = faiss.deserialize_index(np.fromfile(path, dtype=np.uint8))
-    else:
-        index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
-    if n_probes is not None:
-        return ClusteredIndex(index, dim, n_probes=n_probes, fetch=fetch)
-    if index.d != dim:
-        raise ValueError(f"an index of vectors of {index.d} numbers does not hold vectors of {dim}")
-    return FaissIndex(index)
-
-
-def _counted(n: int, admitted: NDArray[np.bool_] | None) -> tuple[int, NDArray[np.bool_] | None]:
+def counted(n: int, admitted: NDArray[np.bool_] | None) -> tuple[int, NDArray[np.bool_] | None]:
     """How many rows are admitted, and None for a filter that admits all."""
     n_admitted = n if admitted is None else int(np.count_nonzero(admitted))
     return n_admitted, None if n_admitted == n else admitted
+
+
+def _parameters(faiss: Any, n_probes: int, admitted: NDArray[np.bool_] | None) -> Any:  # noqa: ANN401  faiss has no types
+    inside = {} if admitted is None else {"sel": _selector(faiss, admitted)}
+    return faiss.SearchParametersIVF(nprobe=n_probes, **inside)
 
 
 def _selector(faiss: Any, admitted: NDArray[np.bool_]) -> Any:  # noqa: ANN401  faiss has no types
@@ -298,6 +316,14 @@ def _selector(faiss: Any, admitted: NDArray[np.bool_]) -> Any:  # noqa: ANN401  
 
 def _serialized(index: Any) -> memoryview:  # noqa: ANN401  faiss has no types
     return memoryview(_faiss().serialize_index(index))
+
+
+def _read(file: MappedFile) -> Any:  # noqa: ANN401  faiss has no types
+    """The index in a file, over its mapped bytes as far as FAISS can leave them there."""
+    faiss = _faiss()
+    index = faiss.read_index(faiss.ZeroCopyIOReader(faiss.swig_ptr(file.data), len(file.data)))
+    index.referenced_objects = [file]  # lives as long as what points to it
+    return index
 
 
 def _stored(index: Any, rows: Rows) -> Vectors:  # noqa: ANN401  faiss has no types

@@ -53,6 +53,7 @@ class MappedFile(Held):
             os.close(file)
             raise
         self.data: NDArray[np.uint8] = np.frombuffer(self._mapping, np.uint8)
+        self._address = _address(self.data)
         self._name = path.name
         self._file = file if hasattr(os, "pread") else None
         if self._file is None:  # Windows
@@ -66,7 +67,11 @@ class MappedFile(Held):
         Raises:
             IndexDamagedError: If the file was cut off since it was opened.
         """
-        return self.parts(values, np.array([start]), np.array([end - start]))
+        if self._file is None:
+            return super().part(values, start, end)
+        size = values.itemsize
+        found = os.pread(self._file, size * (end - start), self._begin(values) + size * start)
+        return self._whole(found, values, end - start)
 
     def parts(self, values: NDArray[T], starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[T]:
         """`values[starts[i] : starts[i] + lengths[i]]`, one after the other, of an array that lies in `data`.
@@ -77,9 +82,19 @@ class MappedFile(Held):
         if self._file is None:
             return super().parts(values, starts, lengths)
         file, pread, size = self._file, os.pread, values.itemsize
-        begins = (_address(values) - _address(self.data) + size * starts).tolist()
+        begins = (self._begin(values) + size * starts).tolist()
         found = b"".join([pread(file, n, at) for n, at in zip((size * lengths).tolist(), begins, strict=True)])
-        if len(found) != size * int(lengths.sum()):
+        return self._whole(found, values, int(lengths.sum()))
+
+    def place_of(self, address: int) -> int:
+        """Where in `data` an address of memory lies."""
+        return address - self._address
+
+    def _begin(self, values: NDArray[Any]) -> int:
+        return self.place_of(_address(values))
+
+    def _whole(self, found: bytes, values: NDArray[T], n: int) -> NDArray[T]:
+        if len(found) != values.itemsize * n:
             raise IndexDamagedError(f"{self._name!r} was cut off while it was read; say `smsearch verify --repair`")
         return np.frombuffer(found, values.dtype)
 

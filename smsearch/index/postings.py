@@ -105,7 +105,7 @@ class Postings:
         place = int(np.searchsorted(self.numbers, np.uint32(number)))
         if place == len(self.numbers) or self.numbers[place] != number:
             return self.rows[:0], self.counts[:0]
-        start, end = self.offsets[place : place + 2].tolist()
+        start, end = self.place.part(self.offsets, place, place + 2).tolist()
         return self.place.part(self.rows, start, end), self.place.part(self.counts, start, end)
 
 

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smsearch.index.changes import changed_representatives, read_counts, touched_documents
+from smsearch.index.clustered import ClusteredIndex
 from smsearch.index.database import open_database, require_index, transaction, translated_errors
 from smsearch.index.derived import Derived, derived_generation, later_passages, make_derived, open_derived
-from smsearch.index.faiss_vectors import ClusteredIndex
 from smsearch.index.filter_columns import FilterColumns, make_filter_columns
 from smsearch.index.filtering import Admitted, admitted_by, require_sound
 from smsearch.index.lexical import LexicalIndex
@@ -125,6 +125,12 @@ class IndexReader:
         return not isinstance(self._current_base.vectors, ClusteredIndex)
 
     @property
+    def has_codes(self) -> bool:
+        """Whether a search compares codes first; call within a snapshot."""
+        vectors = self._current_base.vectors
+        return isinstance(vectors, ClusteredIndex) and vectors.has_codes
+
+    @property
     def tuned(self) -> Tuned | None:
         """How well searches do that do not compare all vectors; call within a snapshot."""
         return self._current_base.tuned
@@ -153,6 +159,8 @@ class IndexReader:
             if len(self._admitted) >= _MOST_REMEMBERED:
                 self._admitted.pop(next(iter(self._admitted)))
             self._admitted[filters] = found = (admitted, rows & self.alive)
+            if self._current_base.columns_file:
+                self._current_base.columns_file.let_go()  # few filters are asked for, and the next waits 3 ms
         return found
 
     def _columns_of(self, base: Derived) -> FilterColumns:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from array import array
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
@@ -335,15 +336,16 @@ class Store:
 
     def counts_by(self, column: str) -> dict[str, int]:
         """Passages by `lang` or `kind`, most frequent first."""
-        rows = self.connection.execute(
-            f"SELECT {column}, COUNT(*) AS n FROM passages GROUP BY {column} ORDER BY n DESC, {column}"
-        )
-        return dict(rows.fetchall())
+        counts = self._counted(f"SELECT {column} FROM passages")
+        return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
 
     def documents_by_source(self) -> dict[str, int]:
         """Documents by the name of their source."""
-        rows = self.connection.execute("SELECT source, COUNT(*) FROM documents GROUP BY source ORDER BY source")
-        return dict(rows.fetchall())
+        return dict(sorted(self._counted("SELECT source FROM documents").items()))
+
+    def _counted(self, query: str) -> Counter[str]:
+        """How often each text comes; SQLite would sort them all, in 50 MB for a million."""
+        return Counter(text for (text,) in self.connection.execute(query))
 
     def left_out_by_reason(self) -> dict[str, tuple[int, int]]:
         """Number and characters of left-out stretches, by reason, most characters first."""

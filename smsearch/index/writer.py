@@ -15,6 +15,7 @@ from smsearch.errors import IndexStateError
 from smsearch.files import reached, writer_lock
 from smsearch.index.changes import META as CHANGES
 from smsearch.index.changes import ChangeCounts, Changes, changed_representatives
+from smsearch.index.clustered import ClusteredIndex
 from smsearch.index.database import (
     close_whole,
     create_database,
@@ -33,7 +34,6 @@ from smsearch.index.derived import (
     sweep_derived,
     write_derived,
 )
-from smsearch.index.faiss_vectors import ClusteredIndex
 from smsearch.index.groups import Groups
 from smsearch.index.recorded_encoder import EncoderRecord, read_record
 from smsearch.index.seal import break_seal, require_seal, set_seal

@@ -228,14 +228,15 @@ class Searcher:
         ]
 
     def _teach(self, encoder: PoolingEncoder, ranking: _Ranking, chosen: Sequence[_Choice]) -> None:
-        """Let the encoder know the tokens of the hits, as far as they are stored for the very passage that is shown."""
+        """Let the encoder know the tokens of the hits' sentences, if stored for the very passage that is shown."""
         rows = ranking.candidates.rows[[choice.place for choice in chosen]]
         shown = np.array([choice.stored.passage_id for choice in chosen], np.int64)
         known = np.flatnonzero(self._reader.passage_ids[rows] == shown)
         known = known[np.argsort(rows[known])]
         lists = self._reader.token_lists(rows[known])
-        texts = [chosen[i].stored.passage.text for i in known.tolist()]
-        encoder.learn_words(texts, divided(lists.ids, np.diff(lists.offsets)))
+        passages = [chosen[i].stored.passage for i in known.tolist()]
+        sentences = [[passage.text[start:end] for start, end in passage.sentences] for passage in passages]
+        encoder.learn_words(sentences, divided(lists.ids, np.diff(lists.offsets)))
 
 
 def _as_hit(

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from smsearch.index.faiss_vectors import ClusteredIndex, FaissIndex
+from smsearch.index.clustered import ClusteredIndex
+from smsearch.index.faiss_vectors import FaissIndex
 from smsearch.index.vectors import ExactIndex, LayeredIndex, VectorIndex
 
 Vectors = NDArray[np.float32]

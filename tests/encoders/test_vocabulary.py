@@ -82,9 +82,9 @@ def test_words_of_a_text_whose_token_ids_are_known_are_cut_alike_without_a_searc
         vocabulary = open_vocabulary(small)
         assert vocabulary is not None
         ids = tokenizer.encode(text, add_special_tokens=False).ids
-        vocabulary.learn(text, sorted({*ids, 1, 5}))  # others too
+        vocabulary.learn([([text], sorted({*ids, 1, 5}))])  # others too
         assert vocabulary.cut(text) == ids
-        assert vocabulary.n_searched == 0
+        assert vocabulary.n_lookups == 0
 
 
 def test_a_word_that_is_an_entry_is_cut_where_its_pieces_score_more(small: Path) -> None:
@@ -92,30 +92,29 @@ def test_a_word_that_is_an_entry_is_cut_where_its_pieces_score_more(small: Path)
     small.write_text(json.dumps({**SMALL, "model": model}))
     vocabulary = open_vocabulary(small)
     assert vocabulary is not None
-    vocabulary.learn("ab", [1, 2, 3])
+    vocabulary.learn([(["ab"], [1, 2, 3])])
     assert vocabulary.cut("ab") == [1, 2]
-    assert vocabulary.n_searched == 0
+    assert vocabulary.n_lookups == 0
 
 
 def test_words_of_which_token_ids_say_too_little_are_searched_for(small: Path) -> None:
     vocabulary = open_vocabulary(small)
     assert vocabulary is not None
-    vocabulary.learn("axb abc", [1, 0, 2, 7])  # with a character that is unknown
-    vocabulary.learn("aabc", [6])
-    assert vocabulary.cut("aabc abc") == [6, 4, 7]
-    assert vocabulary.n_searched == 2
-    assert vocabulary.cut("aabc abc") == [6, 4, 7]
-    assert vocabulary.n_searched == 2
+    unknown, too_few, none = (["axb abc"], [1, 0, 2, 7]), (["aabc"], [6]), (["abc"], [7, 8, -1])
+    for groups in ([unknown, too_few, none], [], [unknown]):
+        vocabulary.learn(groups)
+        assert vocabulary.cut("aabc abc") == [6, 4, 7]
+    assert vocabulary.n_lookups == 9 + 6  # pieces of up to three characters, once
 
 
 def test_words_are_forgotten_before_they_are_too_many(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_MOST_WORDS", 2)
+    monkeypatch.setattr(module, "_MOST_CHARACTERS", 2)
     vocabulary = open_vocabulary(small)
     assert vocabulary is not None
     assert vocabulary.cut("a b ab bc a") == [1, 2, 5, 4, 1]
-    assert vocabulary.n_searched == 5  # a is looked for twice
+    assert vocabulary.n_lookups == 1 + 1 + 3 + 3 + 1  # a is looked for twice
     assert vocabulary.cut("a") == [1]
-    assert vocabulary.n_searched == 5
+    assert vocabulary.n_lookups == 9
 
 
 @settings(max_examples=200, deadline=None)
@@ -125,8 +124,7 @@ def test_learned_texts_are_cut_like_tokenizers(texts: list[str]) -> None:
     vocabulary = open_vocabulary(BUILTIN)
     assert vocabulary is not None
     expected = [encoding.ids for encoding in tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
-    for text, ids in zip(texts, expected, strict=True):
-        vocabulary.learn(text, set(ids))
+    vocabulary.learn([(texts, {i for ids in expected for i in ids})])
     assert [vocabulary.cut(text) for text in texts] == expected
 
 
@@ -180,10 +178,9 @@ def test_every_line_of_the_seeds_is_cut_like_tokenizers() -> None:
     vocabulary, tokenizer = open_vocabulary(BUILTIN), builtin()[1]
     assert vocabulary is not None
     expected = [encoding.ids for encoding in tokenizer.encode_batch_fast(lines, add_special_tokens=False)]
-    for line, ids in zip(lines, expected, strict=True):
-        vocabulary.learn(line, set(ids))
+    vocabulary.learn([([line], set(ids)) for line, ids in zip(lines, expected, strict=True)])
     assert [vocabulary.cut(line) for line in lines] == expected
-    assert vocabulary.n_searched < 50
+    assert vocabulary.n_lookups < 5_000
 
 
 @settings(max_examples=300, deadline=None)

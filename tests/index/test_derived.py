@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from smsearch.index.clustered import ClusteredIndex
 from smsearch.index.derived import (
     derived_faults,
     derived_generation,
@@ -19,6 +20,7 @@ from smsearch.index.derived import (
     recall_wanted,
     write_derived,
 )
+from smsearch.index.derived_record import read_derived_record
 from smsearch.index.reader import IndexReader
 from smsearch.index.writer import IndexWriter, open_writer
 from tests.fakes import KEYWORDS
@@ -222,6 +224,49 @@ def test_many_passages_stand_in_clusters_and_are_found_as_if_all_were_compared(
     assert answers(folder) == exact
     (folder / FILES[0]).unlink()
     assert answers(folder) == (True, *exact[1:])
+
+
+@pytest.mark.parametrize("damage", [remove, truncate, flip_last])
+def test_codes_that_are_damaged_are_made_again_with_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: Callable[[Path], None]
+) -> None:
+    monkeypatch.setattr("smsearch.index.derived.FLAT_LIMIT", 100)
+    folder = make(tmp_path, *(" ".join(found) for found in product(KEYWORDS, repeat=3)))
+    before = answers(folder)
+    damage(folder / "codes-000001.faiss")
+    assert answers(folder) == (True, *before[1:])
+    with open_writer(folder) as writer:
+        (fault,) = derived_faults(folder, writer.store)
+        assert "codes-000001.faiss" in fault
+        assert writer.refresh_derived()
+    assert derived_files(folder) == sorted([*FILES_OF_2, "codes-000002.faiss"])
+    assert answers(folder) == before
+
+
+def test_an_index_of_before_there_were_codes_is_searched_without_until_it_is_written_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("smsearch.index.derived.FLAT_LIMIT", 100)
+    folder = make(tmp_path, *(" ".join(found) for found in product(KEYWORDS, repeat=3)))
+    before = answers(folder)
+    with open_writer(folder) as writer, writer.batch():
+        record = read_derived_record(writer.store)
+        assert record is not None
+        del record.files["codes"]
+        record.store(writer.store)
+    (folder / "codes-000001.faiss").unlink()
+    assert answers(folder) == before
+    reader = IndexReader(folder)
+    with reader.snapshot():
+        assert isinstance(reader._current_base.vectors, ClusteredIndex)
+        assert not reader._current_base.vectors.has_codes
+    reader.close()
+    with open_writer(folder) as writer:
+        assert derived_faults(folder, writer.store) == [f"the codes of {str(folder)!r} were never written"]
+        assert writer.refresh_derived()
+        assert derived_faults(folder, writer.store) == []
+    assert derived_files(folder) == sorted([*FILES_OF_2, "codes-000002.faiss"])
+    assert answers(folder) == before
 
 
 def test_tuning_looks_past_passages_that_are_gone_and_open_readers_follow(

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from smsearch.index.faiss_vectors import ClusteredIndex, FaissIndex, cluster_count, open_vectors
+from smsearch.index.clustered import ClusteredIndex, cluster_count, open_vectors
+from smsearch.index.faiss_vectors import FaissIndex, _turning
 from smsearch.index.tuning import tune
 
 Vectors = NDArray[np.float32]
@@ -17,6 +18,14 @@ Vectors = NDArray[np.float32]
 
 def unit_vectors(n: int, dim: int, seed: int = 1) -> Vectors:
     found = np.random.default_rng(seed).standard_normal((n, dim)).astype(np.float32)
+    return (found / np.linalg.norm(found, axis=1, keepdims=True)).astype(np.float16).astype(np.float32)
+
+
+def natural_vectors(n: int, dim: int, seed: int = 1) -> Vectors:
+    """Unit vectors that vary most in a few directions, which are those of no number, as encoders give them."""
+    scales = 1 / np.sqrt(np.arange(1, dim + 1))
+    turn, _ = np.linalg.qr(np.random.default_rng(0).standard_normal((dim, dim)))
+    found = (np.random.default_rng(seed).standard_normal((n, dim)) * scales) @ turn
     return (found / np.linalg.norm(found, axis=1, keepdims=True)).astype(np.float16).astype(np.float32)
 
 
@@ -40,11 +49,15 @@ def test_reopened_index_gives_the_same_numbers(
         index.add(vectors[:200])
         index.add(vectors[200:])
         n_probes = None
-    path = tmp_path / "vectors.faiss"
+    path, codes = tmp_path / "vectors.faiss", None
     path.write_bytes(index.serialized())
-    for system in ("posix", "nt"):
-        monkeypatch.setattr("smsearch.index.faiss_vectors.os.name", system)
-        opened = open_vectors(path, 32, n_probes=n_probes, fetch=lambda rows: vectors[rows])
+    if isinstance(index, ClusteredIndex):
+        codes = tmp_path / "codes.faiss"
+        codes.write_bytes(index.serialized_codes() or b"")
+    for has_pread in (True, False):
+        if not has_pread:
+            monkeypatch.delattr("os.pread")
+        opened = open_vectors(path, 32, codes=codes, n_probes=n_probes, fetch=lambda rows: vectors[rows])
         assert (type(opened), len(opened)) == (kind, 500)
         for before, after in zip(index.search(vectors[:3], 7), opened.search(vectors[:3], 7), strict=True):
             assert before.tolist() == after.tolist()
@@ -52,7 +65,7 @@ def test_reopened_index_gives_the_same_numbers(
         assert opened.scores(vectors[0], rows).tolist() == index.scores(vectors[0], rows).tolist()
 
 
-@pytest.mark.parametrize("content", [b"", b"IxFI", b"no index at all"])
+@pytest.mark.parametrize("content", [b"IxFI", b"no index at all"])
 def test_file_that_is_no_index_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "vectors.faiss"
     path.write_bytes(content)
@@ -123,6 +136,87 @@ def test_a_file_of_other_vectors_is_refused(tmp_path: Path, n_probes: int | None
         open_vectors(tmp_path / "vectors.faiss", 40, n_probes=n_probes, fetch=lambda rows: vectors[rows])
 
 
+def test_codes_are_compared_first_and_find_nearly_what_all_8_bits_do() -> None:
+    vectors, queries = natural_vectors(6_000, 48), natural_vectors(50, 48, seed=2)
+    index = clustered(vectors)
+    assert index.has_codes
+    index.n_probes = index.n_clusters - 1
+    exact = np.argsort(-(queries @ vectors.T), axis=1)[:, :10]
+    _, found = index.search(queries, 10)
+    recall = np.mean([np.isin(a, b).mean() for a, b in zip(exact, found, strict=True)])
+    assert recall > 0.99
+    by_codes = index._codes.nearest(queries, 10, None, index.n_clusters)
+    alone = np.mean([np.isin(a, b).mean() for a, b in zip(exact, by_codes, strict=True)])
+    assert 0.3 < alone < 0.9  # so that what is compared next matters
+
+
+def test_what_is_asked_for_one_by_one_and_together_is_the_same_with_codes() -> None:
+    vectors, queries = natural_vectors(3_000, 32), natural_vectors(80, 32, seed=2)
+    index = clustered(vectors)
+    index.n_probes = 20
+    together = index.search(queries, 5)[1].tolist()
+    assert together == [index.search(query[None], 5)[1][0].tolist() for query in queries]
+
+
+def test_codes_keep_to_what_is_admitted_and_find_all_of_it() -> None:
+    vectors, queries = natural_vectors(6_000, 32), natural_vectors(20, 32, seed=2)
+    index = clustered(vectors)
+    index.n_probes = index.n_clusters // 2
+    for share in (0.5, 0.1, 0.01):
+        admitted = np.random.default_rng(4).random(6_000) < share
+        scores, rows = index.search(queries, 10, admitted=admitted)
+        assert admitted[rows].all()
+        np.testing.assert_allclose(scores, np.einsum("qd,qkd->qk", queries, vectors[rows]), atol=1e-6)
+        exact = np.argsort(-np.where(admitted, queries @ vectors.T, -9), axis=1)[:, :10]
+        assert np.mean([np.isin(a, b).mean() for a, b in zip(exact, rows, strict=True)]) > 0.95
+        near = index.nearest(queries[0], 40, admitted=admitted)
+        assert len(set(near.tolist())) == len(near) >= min(40, admitted.sum())
+        assert admitted[near].all()
+
+
+@pytest.mark.parametrize("dim", [1, 4, 24, 50])
+def test_vectors_are_turned_without_a_change_of_their_products(dim: int) -> None:
+    vectors = unit_vectors(200, dim)
+    turn = _turning(vectors)
+    assert turn.shape == (-(-dim // 3) * 3, dim)
+    np.testing.assert_allclose(turn.T @ turn, np.eye(dim), atol=1e-5)
+    np.testing.assert_allclose((vectors @ turn.T) @ (vectors @ turn.T).T, vectors @ vectors.T, atol=1e-5)
+
+
+def test_what_vectors_vary_is_dealt_out_to_the_threes() -> None:
+    vectors = unit_vectors(5_000, 30) * np.linspace(1, 0.1, 30, dtype=np.float32)
+    turned = vectors @ _turning(vectors).T
+    shares = (turned**2).sum(axis=0).reshape(10, 3).sum(axis=1)
+    assert shares.max() < 2 * shares.min()
+    plain = (vectors**2).sum(axis=0).reshape(10, 3).sum(axis=1)
+    assert plain.max() > 20 * plain.min()
+
+
+def test_codes_of_other_vectors_are_refused(tmp_path: Path) -> None:
+    index, other = clustered(unit_vectors(100, 24)), clustered(unit_vectors(90, 24))
+    (tmp_path / "vectors.faiss").write_bytes(index.serialized())
+    (tmp_path / "codes.faiss").write_bytes(other.serialized_codes() or b"")
+    with pytest.raises(ValueError, match="90 codes of 24 numbers are not those of 100 of 24"):
+        open_vectors(
+            tmp_path / "vectors.faiss",
+            24,
+            codes=tmp_path / "codes.faiss",
+            n_probes=3,
+            fetch=lambda rows: np.empty((len(rows), 24), np.float32),
+        )
+
+
+def test_many_vectors_of_a_file_are_those_of_a_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors = unit_vectors(700, 24)
+    (tmp_path / "vectors.faiss").write_bytes(clustered(vectors).serialized())
+    index = open_vectors(tmp_path / "vectors.faiss", 24, n_probes=3, fetch=lambda rows: vectors[rows])
+    rows = np.random.default_rng(3).integers(0, 700, 300)
+    read = index.estimates(vectors[0], rows)
+    monkeypatch.setattr("smsearch.index.faiss_vectors._MOST_READ", 10)
+    np.testing.assert_allclose(index.estimates(vectors[0], rows), read, atol=1e-6)
+    np.testing.assert_allclose(read, vectors[rows] @ vectors[0], atol=0.01)
+
+
 def test_fewer_than_k_in_the_clusters_visited_visits_all() -> None:
     vectors = unit_vectors(2000, 32)
     index = clustered(vectors)
@@ -133,6 +227,11 @@ def test_fewer_than_k_in_the_clusters_visited_visits_all() -> None:
     assert rows[0, 0] == 3
     assert sorted(rows[0].tolist()) == [3, 700, 1400, 1999]
     assert scores[0].tolist() == sorted(scores[0].tolist(), reverse=True)
+    admitted[500:600] = True  # more than are all compared
+    _, rows = index.search(vectors[:50], 40, admitted=admitted)
+    assert rows.shape == (50, 40)
+    assert admitted[rows].all()
+    assert (rows >= 0).all()
 
 
 def test_tuning_visits_no_more_clusters_than_the_recall_needs() -> None:

@@ -146,7 +146,7 @@ def test_the_encoder_is_told_the_tokens_of_the_very_passages_that_are_shown(make
     index = make_index(Document("first", text), *rest, encoder=encoder)
     assert index.status().n_passages == 3
     assert {hit.doc_id for hit in index.search("cat dog", 3)} == {"first", "x"}
-    assert encoder.learned == {text: [2, 3], "dog eel": [3, 4]}
+    assert encoder.learned == {(text,): [2, 3], ("dog eel",): [3, 4]}
     assert [hit.doc_id for hit in index.search("cat dog", 3, where={"shelf": 2})] == ["copy"]
     assert encoder.learned == {}  # what is stored are the tokens of the other
 
