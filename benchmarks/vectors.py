@@ -79,8 +79,10 @@ def measure(vectors: np.ndarray, queries: np.ndarray, path: Path) -> dict[str, A
     added = time.perf_counter()
     tuned = tune(index)
     path.write_bytes(index.serialized())
+    codes = path.with_name("codes.faiss")
+    codes.write_bytes(index.serialized_codes() or b"")
     del index
-    opened = open_vectors(path, vectors.shape[1], n_probes=tuned.n_probes, fetch=fetch)
+    opened = open_vectors(path, vectors.shape[1], codes=codes, n_probes=tuned.n_probes, fetch=fetch)
 
     def search(one: np.ndarray, *, exact: bool = False) -> np.ndarray:
         _, (rows,) = opened.search(one[None], K, exact=exact)
@@ -92,7 +94,7 @@ def measure(vectors: np.ndarray, queries: np.ndarray, path: Path) -> dict[str, A
         "kind": tuned.as_dict(),
         "train_s": round(trained - begin, 1),
         "add_s": round(added - trained, 1),
-        "vector_bytes": path.stat().st_size,
+        "vector_bytes": path.stat().st_size + codes.stat().st_size,
         "recall_all": round(statistics.mean(recalls), 4),
         "vectors_all_ms": times(search, queries),
         "exact_ms": times(lambda one: search(one, exact=True), queries[:20]),

@@ -41,7 +41,8 @@ class Vocabulary:
 
     Attributes:
         tokenizer_sha256: SHA-256 of the `tokenizer.json` it was derived from.
-        n_lookups: How often something was looked up so far that may be a piece of a word; a microsecond each.
+        n_lookups: How often something was looked up that may be a piece of a word, since `learn` was called last; a
+            microsecond each. Who answers questions calls it, who cuts many texts does not.
     """
 
     def __init__(self, data: mmap.mmap | bytes) -> None:
@@ -108,6 +109,7 @@ class Vocabulary:
             groups: Some texts with all the ids that `cut` gives for them, in any order; there may be others.
         """
         self._untried = groups
+        self.n_lookups = 0
 
     @property
     def cuts_words_alone(self) -> bool:

@@ -20,7 +20,7 @@ _FIRST_PROBES: Final = 32
 _FILTER_EXPONENT: Final = 0.5  # more clusters where fewer rows are admitted: 0.99 of the nearest in a tenth
 _OVERSAMPLED: Final = 26  # beyond k: 8 bits may put a neighbour that far down
 _FURTHER: Final = 320  # beyond 2 k, or half as many as clusters are visited if that is more: codes may
-_TOGETHER: Final = 256  # queries whose candidates are in memory at once
+_TOGETHER: Final = 32_768  # candidates of queries whose vectors are in memory at once
 
 
 class ClusteredIndex:
@@ -146,14 +146,14 @@ class ClusteredIndex:
         if n_admitted <= depth:
             rows = np.arange(len(self)) if admitted is None else np.flatnonzero(admitted)
             return np.tile(rows, (len(queries), 1))
-        if exact or self.n_probes == self.n_clusters:
-            return self._eight_bits.nearest(queries, depth, admitted, self.n_clusters)
         probes = min(self.n_clusters, round(self.n_probes * (len(self) / n_admitted) ** _FILTER_EXPONENT))
+        if exact or probes == self.n_clusters:
+            return self._eight_bits.nearest(queries, depth, admitted, self.n_clusters)
         if self._codes is None:
             rows = self._eight_bits.nearest(queries, depth, admitted, probes)
         else:
             rows = self._codes.nearest(queries, n_codes, admitted, probes)
-        if probes < self.n_clusters and (rows[:, k - 1] < 0).any():
+        if (rows[:, k - 1] < 0).any():  # also where nothing scores above 0: codes leave that out
             rows = self._eight_bits.nearest(queries, depth, admitted, self.n_clusters)
         return rows
 
@@ -191,14 +191,11 @@ def open_vectors(
 
 
 def _scores(queries: Vectors, rows: Rows, fetch: Fetch) -> NDArray[np.float32]:
-    """Scores of each query's own rows, minus infinity where there is none; a shared row is fetched once."""
+    """Scores of each query's own rows, minus infinity where there is none; rows that several share are fetched once."""
     scores = np.full(rows.shape, -np.inf, np.float32)
-    for start in range(0, len(queries), _TOGETHER):
-        some = rows[start : start + _TOGETHER]
-        found, places = np.unique(some[some >= 0], return_inverse=True)
-        owners = np.nonzero(some >= 0)[0]
-        vectors = fetch(found)
-        scores[start : start + _TOGETHER][some >= 0] = np.einsum(
-            "ij,ij->i", queries[start : start + _TOGETHER][owners], vectors[places]
-        )
+    all_owners, all_columns = np.nonzero(rows >= 0)
+    for start in range(0, len(all_owners), _TOGETHER):
+        owners, columns = all_owners[start : start + _TOGETHER], all_columns[start : start + _TOGETHER]
+        found, places = np.unique(rows[owners, columns], return_inverse=True)
+        scores[owners, columns] = np.einsum("ij,ij->i", queries[owners], fetch(found)[places])
     return scores

@@ -125,7 +125,7 @@ class EightBits:
         if (index.d, kind) != (dim, faiss.ScalarQuantizer.QT_8bit_direct_signed):
             raise ValueError(f"an index of {index.d} numbers a vector does not hold vectors of {dim} in 8 bits")
         file.let_go()
-        return cls(index, file=file)
+        return cls(index, file=file if _is_within(index, file) else None)
 
     @classmethod
     def train(cls, sample: Vectors, n_clusters: int) -> EightBits:
@@ -167,6 +167,7 @@ class EightBits:
 
     def serialized(self) -> memoryview:
         """The bytes of the file."""
+        self._index.set_direct_map_type(_faiss().DirectMap.NoMap)  # 8 bytes a row, which readers do not need
         return _serialized(self._index)
 
     def nearest(self, queries: Vectors, k: int, admitted: NDArray[np.bool_] | None, n_probes: int) -> Rows:
@@ -208,13 +209,13 @@ class EightBits:
             for address in (lists.get_codes, lists.get_ids)
         )
         rows = file.parts(file.data, ids, _ID_BYTES * sizes).view(np.int64)
-        places = np.empty(len(self), np.min_scalar_type(len(file.data)))
+        places = np.zeros(len(self), np.min_scalar_type(len(file.data)))
         places[rows] = np.repeat(begins, sizes) + self.dim * ranges(np.zeros_like(sizes), sizes)
         return places
 
 
 class Codes:
-    """Vectors in codes of 4 bits for 3 numbers, in the same clusters (FAISS's IVF,PQ4fs); read into memory.
+    """Vectors in codes of 4 bits for 3 numbers, in clusters alike (FAISS's IVF,PQ4fs); read into memory.
 
     Vectors are turned so that every three numbers say about as much (Ge et al., CVPR 2013: eigenvalues dealt out):
     neighbours come twice as far up. Each three become the nearest of sixteen, so that a few products with a query
@@ -232,7 +233,10 @@ class Codes:
             RuntimeError: If FAISS cannot read it.
             ValueError: If they are codes of other vectors.
         """
-        index = _read(file)
+        faiss, index = _faiss(), _read(file)
+        inner = faiss.downcast_index(index.index) if isinstance(index, faiss.IndexPreTransform) else None
+        if not isinstance(inner, faiss.IndexIVFPQFastScan) or inner.nlist != of.n_clusters:
+            raise ValueError(f"a {type(index).__name__} holds no codes of vectors in {of.n_clusters} clusters")
         if (index.d, index.ntotal) != (of.dim, len(of)):
             raise ValueError(f"{index.ntotal} codes of {index.d} numbers are not those of {len(of)} of {of.dim}")
         file.let_go()  # most of it was copied
@@ -266,7 +270,7 @@ class Codes:
         return _serialized(self._index)
 
     def nearest(self, queries: Vectors, k: int, admitted: NDArray[np.bool_] | None, n_probes: int) -> Rows:
-        """Rows, best first, `(n_queries, k)`; -1 where there are no more in the clusters visited."""
+        """Rows that score above 0, best first, `(n_queries, k)`; -1 where no more are in the clusters visited."""
         faiss = _prepared(len(queries))
         parameters = faiss.SearchParametersPreTransform(index_params=_parameters(faiss, n_probes, admitted))
         rows: Rows
@@ -324,6 +328,13 @@ def _read(file: MappedFile) -> Any:  # noqa: ANN401  faiss has no types
     index = faiss.read_index(faiss.ZeroCopyIOReader(faiss.swig_ptr(file.data), len(file.data)))
     index.referenced_objects = [file]  # lives as long as what points to it
     return index
+
+
+def _is_within(index: Any, file: MappedFile) -> bool:  # noqa: ANN401  faiss has no types
+    """Whether FAISS left the lists of an index where they lie in a file."""
+    lists = index.invlists
+    filled = (i for i in range(index.nlist) if lists.list_size(i))
+    return all(0 <= file.place_of(int(lists.get_codes(i))) < len(file.data) for i in filled)
 
 
 def _stored(index: Any, rows: Rows) -> Vectors:  # noqa: ANN401  faiss has no types

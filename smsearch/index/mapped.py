@@ -5,16 +5,20 @@ from __future__ import annotations
 import mmap
 import os
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from smsearch.errors import IndexDamagedError
+from smsearch.errors import IndexDamagedError, IndexStateError
 from smsearch.ragged import ranges
 
 T = TypeVar("T", bound=np.generic)
+
+_LONG: Final = 64  # numbers in a stretch, on average: these are copied one stretch after the other
 
 
 class Held:
@@ -26,6 +30,8 @@ class Held:
 
     def parts(self, values: NDArray[T], starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[T]:
         """`values[starts[i] : starts[i] + lengths[i]]`, one after the other; `(lengths.sum(),)`."""
+        if lengths.sum() > _LONG * len(lengths):
+            return np.concatenate([values[a : a + n] for a, n in zip(starts.tolist(), lengths.tolist(), strict=True)])
         return values[ranges(starts, lengths)]
 
 
@@ -66,11 +72,13 @@ class MappedFile(Held):
 
         Raises:
             IndexDamagedError: If the file was cut off since it was opened.
+            IndexStateError: If it cannot be read any more.
         """
         if self._file is None:
             return super().part(values, start, end)
         size = values.itemsize
-        found = os.pread(self._file, size * (end - start), self._begin(values) + size * start)
+        with self._translated_errors():
+            found = os.pread(self._file, size * (end - start), self._begin(values) + size * start)
         return self._whole(found, values, end - start)
 
     def parts(self, values: NDArray[T], starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[T]:
@@ -78,17 +86,28 @@ class MappedFile(Held):
 
         Raises:
             IndexDamagedError: If the file was cut off since it was opened.
+            IndexStateError: If it cannot be read any more.
         """
         if self._file is None:
             return super().parts(values, starts, lengths)
         file, pread, size = self._file, os.pread, values.itemsize
         begins = (self._begin(values) + size * starts).tolist()
-        found = b"".join([pread(file, n, at) for n, at in zip((size * lengths).tolist(), begins, strict=True)])
+        with self._translated_errors():
+            found = b"".join([pread(file, n, at) for n, at in zip((size * lengths).tolist(), begins, strict=True)])
         return self._whole(found, values, int(lengths.sum()))
 
     def place_of(self, address: int) -> int:
         """Where in `data` an address of memory lies."""
         return address - self._address
+
+    @contextmanager
+    def _translated_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise IndexStateError(
+                f"cannot read {self._name!r} of the index ({error.strerror}); open it again"
+            ) from None
 
     def _begin(self, values: NDArray[Any]) -> int:
         return self.place_of(_address(values))

@@ -52,7 +52,7 @@ class Postings:
         rows: `(n_postings,)` uint32, ascending within a list.
         counts: `(n_postings,)` uint8; how often the word stands in the row.
         lengths: `(n_rows,)` uint16; words of each row.
-        place: Where `rows` and `counts` lie.
+        place: Where `offsets`, `rows` and `counts` lie.
     """
 
     numbers: NDArray[np.uint32]

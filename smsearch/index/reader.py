@@ -76,8 +76,12 @@ class IndexReader:
         self._depth = 0
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Let go of the files; nothing can be read after that."""
         self.store.connection.close()
+        self.vectors = ExactIndex(np.empty((0, self.encoder.dim), np.float32))
+        self.lexical = LexicalIndex([], np.empty(0, np.bool_))
+        self.passage_ids = self._sorted_ids = np.empty(0, np.int64)
+        self._base = self._base_columns = self._seen = None
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:

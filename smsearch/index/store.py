@@ -336,16 +336,16 @@ class Store:
 
     def counts_by(self, column: str) -> dict[str, int]:
         """Passages by `lang` or `kind`, most frequent first."""
-        counts = self._counted(f"SELECT {column} FROM passages")
+        counts = self._counted("passages", column)
         return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
 
     def documents_by_source(self) -> dict[str, int]:
         """Documents by the name of their source."""
-        return dict(sorted(self._counted("SELECT source FROM documents").items()))
+        return dict(sorted(self._counted("documents", "source").items()))
 
-    def _counted(self, query: str) -> Counter[str]:
+    def _counted(self, table: str, column: str) -> Counter[str]:
         """How often each text comes; SQLite would sort them all, in 50 MB for a million."""
-        return Counter(text for (text,) in self.connection.execute(query))
+        return Counter(text for (text,) in self.connection.execute(f"SELECT CAST({column} AS TEXT) FROM {table}"))
 
     def left_out_by_reason(self) -> dict[str, tuple[int, int]]:
         """Number and characters of left-out stretches, by reason, most characters first."""

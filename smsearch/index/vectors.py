@@ -44,7 +44,7 @@ class VectorIndex(Protocol):
     def nearest(
         self, query: Vectors, k: int, *, admitted: NDArray[np.bool_] | None = None, exact: bool = False
     ) -> Rows:
-        """Rows among which the `k` best of one query `(dim,)` are, in no particular order; a few more than `k` at most.
+        """Rows among which the `k` best of one query `(dim,)` are, in no particular order; some more than `k`.
 
         The rows a search would look at, without the scores that it would have to make sure of.
         """

@@ -269,6 +269,23 @@ def test_an_index_of_before_there_were_codes_is_searched_without_until_it_is_wri
     assert answers(folder) == before
 
 
+def test_a_reader_that_is_closed_holds_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = Path("/proc/self/fd")
+    if not own.exists():
+        pytest.skip("the system does not say which files are open")
+    monkeypatch.setattr("smsearch.index.derived.FLAT_LIMIT", 100)
+    folder = make(tmp_path, *(" ".join(found) for found in product(KEYWORDS, repeat=3)))
+
+    def held() -> set[str]:
+        return {at.name for each in own.iterdir() if each.exists() and (at := each.readlink()).parent == folder}
+
+    reader = IndexReader(folder)
+    with reader.snapshot():
+        assert held() >= {"codes-000001.faiss", "vectors-000001.faiss", "tokens-000001.bin", "words-000001.bin"}
+    reader.close()
+    assert held() == set()
+
+
 def test_tuning_looks_past_passages_that_are_gone_and_open_readers_follow(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

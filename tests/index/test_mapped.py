@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsearch.errors import IndexDamagedError
+from smsearch.errors import IndexDamagedError, IndexStateError
 from smsearch.index.mapped import Held, MappedFile
 
 NUMBERS = np.arange(40, dtype=np.uint16) * 1_000
@@ -34,6 +34,7 @@ def test_parts_of_a_file_are_those_of_the_array(has_pread: bool, stretches: list
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         if not has_pread:
             patch.delattr(os, "pread")
+            patch.setattr("smsearch.index.mapped._LONG", 3)
         file = MappedFile(write(folder))
         values = file.data[3:].view(np.uint16)
         for place, array in ((file, values), (Held(), NUMBERS)):
@@ -54,6 +55,18 @@ def test_a_file_that_is_cut_off_while_it_is_read_is_called_damage(tmp_path: Path
         IndexDamagedError, match="'numbers' was cut off while it was read; say `smsearch verify --repair`"
     ):
         file.part(values, 11, 21)
+
+
+def test_a_file_that_cannot_be_read_any_more_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_args: object) -> bytes:
+        raise OSError(116, "Stale file handle")
+
+    file = MappedFile(write(tmp_path))
+    values = file.data[3:].view(np.uint16)
+    monkeypatch.setattr(os, "pread", refuse)
+    for read in (lambda: file.part(values, 1, 2), lambda: file.parts(values, np.arange(2), np.ones(2, np.int64))):
+        with pytest.raises(IndexStateError, match=r"cannot read 'numbers' of the index \(Stale file handle\)"):
+            read()
 
 
 def test_a_file_that_is_no_longer_needed_is_closed(tmp_path: Path) -> None:

@@ -217,6 +217,41 @@ def test_many_vectors_of_a_file_are_those_of_a_few(tmp_path: Path, monkeypatch: 
     np.testing.assert_allclose(read, vectors[rows] @ vectors[0], atol=0.01)
 
 
+def test_a_query_without_tokens_finds_as_many_passages_among_codes_too() -> None:
+    index = clustered(unit_vectors(3_000, 32))
+    admitted = np.arange(3_000) % 8 == 3
+    for n_probes in (2, index.n_clusters // 2):  # of which a filter makes all
+        index.n_probes = n_probes
+        for inside in (None, admitted):
+            scores, rows = index.search(np.zeros((2, 32), np.float32), 10, admitted=inside)
+            assert scores.tolist() == [[0.0] * 10] * 2
+            assert [len(set(of_one)) for of_one in rows.tolist()] == [10, 10]
+            assert (rows >= 0).all()
+            assert inside is None or inside[rows].all()
+
+
+def test_a_file_of_vectors_holds_nothing_that_was_only_needed_to_make_it(tmp_path: Path) -> None:
+    vectors = unit_vectors(700, 24)
+    index = clustered(vectors)
+    before = len(index.serialized())
+    index.estimates(vectors[0], np.arange(20))
+    assert len(index.serialized()) == before
+    assert index.estimates(vectors[0], np.arange(20)).tolist()[0] == pytest.approx(1, abs=0.01)
+
+
+def test_vectors_that_faiss_copied_are_not_looked_for_in_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vectors = unit_vectors(700, 24)
+    (tmp_path / "vectors.faiss").write_bytes(clustered(vectors).serialized())
+    for is_within in (True, False):
+        if not is_within:
+            monkeypatch.setattr("smsearch.index.mapped.MappedFile.place_of", lambda _file, _address: -1)
+        index = open_vectors(tmp_path / "vectors.faiss", 24, n_probes=3, fetch=lambda rows: vectors[rows])
+        found = index.estimates(vectors[0], np.arange(700))
+        np.testing.assert_allclose(found, vectors @ vectors[0], atol=0.01)
+
+
 def test_fewer_than_k_in_the_clusters_visited_visits_all() -> None:
     vectors = unit_vectors(2000, 32)
     index = clustered(vectors)
