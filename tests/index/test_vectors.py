@@ -230,7 +230,7 @@ def test_a_query_without_tokens_finds_as_many_passages_among_codes_too() -> None
             assert inside is None or inside[rows].all()
 
 
-def test_a_file_of_vectors_holds_nothing_that_was_only_needed_to_make_it(tmp_path: Path) -> None:
+def test_a_file_of_vectors_holds_nothing_that_was_only_needed_to_make_it() -> None:
     vectors = unit_vectors(700, 24)
     index = clustered(vectors)
     before = len(index.serialized())
