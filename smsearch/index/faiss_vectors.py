@@ -185,16 +185,22 @@ class EightBits:
         """Vectors of some rows, `(n, dim)` float32; from a file they are read, not mapped, while they are few."""
         if not len(rows):
             return np.empty((0, self.dim), np.float32)
-        if self._file is None or len(rows) > _MOST_READ:
+        if self._file is None:
             if self._index.direct_map.no():
                 self._index.make_direct_map()
             numbers = _stored(self._index, rows)
         else:
-            found = self._file.parts(self._file.data, self._places[rows].astype(np.int64), np.full(len(rows), self.dim))
-            numbers = found.reshape(-1, self.dim).astype(np.float32)
+            numbers = self._bytes_in(self._file, self._places[rows].astype(np.int64)).astype(np.float32)
             numbers -= _ZERO
         numbers *= np.float32(1 / _LARGEST)
         return numbers
+
+    def _bytes_in(self, file: MappedFile, places: NDArray[np.int64]) -> NDArray[np.uint8]:
+        if len(places) <= _MOST_READ:
+            return file.parts(file.data, places, np.full(len(places), self.dim)).reshape(-1, self.dim)
+        found: NDArray[np.uint8] = np.lib.stride_tricks.sliding_window_view(file.data, self.dim)[places]
+        file.let_go()
+        return found
 
     @cached_property
     def _places(self) -> NDArray[np.unsignedinteger[Any]]:
