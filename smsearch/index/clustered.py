@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -197,5 +198,8 @@ def _scores(queries: Vectors, rows: Rows, fetch: Fetch) -> NDArray[np.float32]:
     for start in range(0, len(all_owners), _TOGETHER):
         owners, columns = all_owners[start : start + _TOGETHER], all_columns[start : start + _TOGETHER]
         found, places = np.unique(rows[owners, columns], return_inverse=True)
-        scores[owners, columns] = np.einsum("ij,ij->i", queries[owners], fetch(found)[places])
+        vectors, of_one = fetch(found), np.flatnonzero(np.diff(owners, prepend=-1, append=len(queries)))
+        for begin, end in pairwise(of_one.tolist()):
+            i = owners[begin]
+            scores[i, columns[begin:end]] = inner_products_of(queries[i], vectors[places[begin:end]])
     return scores
