@@ -1,4 +1,4 @@
-"""The derived files of an index: vectors for FAISS, token lists, inverted lists of words, and columns for filters.
+"""The derived files of an index: vectors and their codes, token lists, inverted lists of words, columns for filters.
 
 They hold the passages as they were when the files were written; what came, went and changed since stands in SQLite's
 `changes` and `touched`. Their names and digests are recorded in SQLite. A file that is

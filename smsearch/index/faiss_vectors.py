@@ -339,8 +339,8 @@ def _read(file: MappedFile) -> Any:  # noqa: ANN401  faiss has no types
 def _is_within(index: Any, file: MappedFile) -> bool:  # noqa: ANN401  faiss has no types
     """Whether FAISS left the lists of an index where they lie in a file."""
     lists = index.invlists
-    filled = (i for i in range(index.nlist) if lists.list_size(i))
-    return all(0 <= file.place_of(int(lists.get_codes(i))) < len(file.data) for i in filled)
+    filled = next((i for i in range(index.nlist) if lists.list_size(i)), None)  # what is done with one is done with all
+    return filled is None or 0 <= file.place_of(int(lists.get_codes(filled))) < len(file.data)
 
 
 def _stored(index: Any, rows: Rows) -> Vectors:  # noqa: ANN401  faiss has no types
