@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from smsearch.cli.interrupts import kept_on_interrupt
 from smsearch.cli.options import (
     AllowShrinkOption,
     BackendOption,
@@ -22,7 +23,7 @@ from smsearch.cli.options import (
     TruncateDimOption,
     model_options,
 )
-from smsearch.cli.output import kept_on_interrupt, say_report
+from smsearch.cli.output import say_report
 from smsearch.cli.progress import progress_bar
 from smsearch.records import Fields
 

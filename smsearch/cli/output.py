@@ -24,10 +24,6 @@ _BEGINS = re.compile(r"[.!?…]\s+|\n\s*|[。！？]")
 _SPACE = re.compile(r"\s+")
 
 
-class Interrupted(Exception):  # noqa: N818  not a fault
-    """The user pressed Ctrl-C; the message says what was kept."""
-
-
 class ClosedPipe(Exception):  # noqa: N818  not a fault
     """Whoever read standard output has had enough; click and rich would exit with code 1."""
 
@@ -48,15 +44,6 @@ def silence_closed_pipe() -> Iterator[None]:
     except (BrokenPipeError, ClosedPipe):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
-
-
-@contextmanager
-def kept_on_interrupt(message: str) -> Iterator[None]:
-    """Turn Ctrl-C into one sentence."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise Interrupted(message) from None
 
 
 def say(text: str = "", *, err: bool = False) -> None:

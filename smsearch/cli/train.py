@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from smsearch.cli.output import kept_on_interrupt, say
+from smsearch.cli.interrupts import kept_on_interrupt
+from smsearch.cli.output import say
 
 app = typer.Typer(
     name="train",

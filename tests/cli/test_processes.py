@@ -202,6 +202,55 @@ def test_control_c_keeps_finished_batches_and_the_same_command_goes_on(
         assert index.verify() == []
 
 
+@posix
+def test_control_c_that_python_swallows_in_a_finalizer_is_heard_all_the_same(environment: dict[str, str]) -> None:
+    pressed_in_a_finalizer = """
+import signal, sys, time
+from smsearch import api, cli
+
+class Finalized:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+
+def build_index(*_, **__):
+    Finalized()
+    time.sleep(30)
+
+api.build_index = build_index
+sys.argv = ["smsearch", "index", "seeds"]
+cli.main()
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", pressed_in_a_finalizer], capture_output=True, env=environment, check=False, timeout=25
+    )
+    assert (ran.returncode, ran.stdout) == (130, b"")
+    assert ran.stderr.decode().splitlines() == [
+        "smsearch: interrupted; finished batches are kept, and the same command goes on from there"
+    ]
+
+
+def test_other_faults_in_finalizers_are_told_as_python_tells_them(environment: dict[str, str]) -> None:
+    fault_in_a_finalizer = """
+import sys
+from smsearch import cli
+
+class Finalized:
+    def __del__(self):
+        raise ValueError("not an interrupt")
+
+sys.argv = ["smsearch", "--version"]
+try:
+    cli.main()
+finally:
+    Finalized()
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", fault_in_a_finalizer], capture_output=True, env=environment, check=False, timeout=25
+    )
+    assert ran.returncode == 0
+    assert b"ValueError: not an interrupt" in ran.stderr
+
+
 def _wait_for_documents(folder: Path) -> int:
     """Documents in an index that another process has begun to write, once there are any."""
     until = time.monotonic() + 20

@@ -1,0 +1,48 @@
+"""Ctrl-C: one sentence that says what was kept, also where Python would swallow it."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_SOON = 0.01  # seconds, after which Python is past what it swallowed an interrupt in
+
+
+class Interrupted(Exception):  # noqa: N818  not a fault
+    """The user pressed Ctrl-C; the message says what was kept."""
+
+
+@contextmanager
+def kept_on_interrupt(message: str) -> Iterator[None]:
+    """Turn Ctrl-C into one sentence."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted(message) from None
+
+
+def repeat_swallowed_interrupts() -> None:
+    """Let Ctrl-C come again where nothing can be raised: in a finalizer, or a callback of Python's importer.
+
+    Python prints a traceback there and goes on as if nothing had been pressed.
+    """
+    say_others = sys.unraisablehook
+
+    def hear(swallowed: sys.UnraisableHookArgs) -> None:
+        if issubclass(swallowed.exc_type, KeyboardInterrupt):
+            threading.Timer(_SOON, _interrupt).start()
+        else:
+            say_others(swallowed)
+
+    sys.unraisablehook = hear
+
+
+def _interrupt() -> None:
+    main = threading.main_thread().ident
+    if main is not None and hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(main, signal.SIGINT)  # also ends what it waits for
+    else:
+        signal.raise_signal(signal.SIGINT)
