@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from math import ceil
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +20,7 @@ FLAT_LIMIT: Final = 200_000
 _MOST_CLUSTERS: Final = 1 << 13  # making more takes longer than it saves
 _FIRST_PROBES: Final = 32
 _FILTER_EXPONENT: Final = 0.5  # more clusters where fewer rows are admitted: 0.99 of the nearest in a tenth
-_OVERSAMPLED: Final = 26  # beyond k: 8 bits may put a neighbour that far down
+_OVERSAMPLED: Final = 3_300  # beyond k, times a step of 8 bits: these may put a neighbour that far down
 _FURTHER: Final = 320  # beyond 2 k, or half as many as clusters are visited if that is more: codes may
 _TOGETHER: Final = 32_768  # candidates of queries whose vectors are in memory at once
 
@@ -109,10 +110,8 @@ class ClusteredIndex:
             return np.empty((len(queries), wanted), np.float32), np.empty((len(queries), wanted), np.int64)
         further = min(2 * k + max(_FURTHER, self.n_probes // 2), n_admitted)
         rows = self._looked_at(queries, k, further, admitted, exact=exact)
-        depth = k + _OVERSAMPLED
-        if rows.shape[1] > depth:
-            estimates = _scores(queries, rows, self._eight_bits.vectors)
-            rows = np.take_along_axis(rows, np.argpartition(-estimates, depth, axis=1)[:, :depth], axis=1)
+        if rows.shape[1] > k + self._oversampled:
+            rows = self._eight_bits.best(queries, rows, k + self._oversampled)
         scores, rows = by_score_then_row(_scores(queries, rows, self.fetch), rows)
         return scores[:, :wanted], rows[:, :wanted]
 
@@ -133,7 +132,11 @@ class ClusteredIndex:
 
     def estimates(self, query: Vectors, rows: Rows) -> NDArray[np.float32]:
         """See `VectorIndex.estimates`; by 8 bits."""
-        return inner_products_of(query, self._eight_bits.vectors(rows))
+        return self._eight_bits.estimates(query, rows)
+
+    @property
+    def _oversampled(self) -> int:
+        return ceil(_OVERSAMPLED * self._eight_bits.step)
 
     def _looked_at(
         self, queries: Vectors, k: int, n_codes: int, admitted: NDArray[np.bool_] | None, *, exact: bool
@@ -143,7 +146,7 @@ class ClusteredIndex:
         These are the best `n_codes` by codes, or somewhat more than `k` by 8 bits.
         """
         n_admitted = len(self) if admitted is None else int(np.count_nonzero(admitted))
-        depth = k + _OVERSAMPLED
+        depth = k + self._oversampled
         if n_admitted <= depth:
             rows = np.arange(len(self)) if admitted is None else np.flatnonzero(admitted)
             return np.tile(rows, (len(queries), 1))

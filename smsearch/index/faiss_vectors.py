@@ -6,6 +6,8 @@ This is the one address of `faiss`.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import Any, Final
 
@@ -13,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smsearch.index.mapped import MappedFile
+from smsearch.index.turning import dealing, evening, largest_of
 from smsearch.index.vectors import Rows, Vectors, by_score_then_row, inner_products_of
 from smsearch.ragged import ranges
 
@@ -103,14 +106,23 @@ class FaissIndex:
 
 
 class EightBits:
-    """Vectors of 8 bits a number in clusters (FAISS's IVF,SQ8), one byte each.
+    """Vectors of 8 bits a number in clusters (FAISS's RR,IVF,SQ8), one byte each.
 
-    Query and vectors are compared as whole numbers, which takes half the time of others.
+    Vectors are turned at random, which makes their numbers about equally large: the largest is then 127 in steps a
+    quarter as wide. Query and vectors are compared as whole numbers, which takes half the time of others.
     """
 
     def __init__(self, index: Any, *, file: MappedFile | None = None) -> None:  # noqa: ANN401  faiss has no types
-        self._index = index
-        self._file = file
+        faiss = _faiss()
+        self._whole = index
+        if isinstance(index, faiss.IndexPreTransform):
+            turn = faiss.downcast_VectorTransform(index.chain.at(0))
+            self._turn: Vectors = faiss.vector_to_array(turn.A).reshape(turn.d_out, turn.d_in)
+            self._index = faiss.downcast_index(index.index)
+        else:  # of an earlier version
+            self._turn = np.float32(_LARGEST) * np.eye(index.d, dtype=np.float32)
+            self._index = index
+        self._file = file if file and _is_within(self._index, file) else None
 
     @classmethod
     def open(cls, file: MappedFile, dim: int) -> EightBits:
@@ -121,25 +133,28 @@ class EightBits:
             ValueError: If it holds other vectors.
         """
         faiss, index = _faiss(), _read(file)
-        kind = index.sq.qtype if isinstance(index, faiss.IndexIVFScalarQuantizer) else None
-        if (index.d, kind) != (dim, faiss.ScalarQuantizer.QT_8bit_direct_signed):
+        inner = faiss.downcast_index(index.index) if isinstance(index, faiss.IndexPreTransform) else index
+        kind = inner.sq.qtype if isinstance(inner, faiss.IndexIVFScalarQuantizer) else None
+        if (index.d, inner.d, kind) != (dim, dim, faiss.ScalarQuantizer.QT_8bit_direct_signed):
             raise ValueError(f"an index of {index.d} numbers a vector does not hold vectors of {dim} in 8 bits")
         file.let_go()
-        return cls(index, file=file if _is_within(index, file) else None)
+        return cls(index, file=file)
 
     @classmethod
     def train(cls, sample: Vectors, n_clusters: int) -> EightBits:
         """Clusters without vectors, made from a sample of them; `(n, dim)` float32, of numbers in `[-1, 1]`."""
         faiss = _prepared(len(sample))
         dim = sample.shape[1]
+        even = evening(dim)
+        matrix = even * np.float32(_LARGEST / largest_of(sample, even))
         quantizer = faiss.IndexFlatIP(dim)
         kind = faiss.ScalarQuantizer.QT_8bit_direct_signed
         index = faiss.IndexIVFScalarQuantizer(quantizer, dim, n_clusters, kind, faiss.METRIC_INNER_PRODUCT, False)
         index.cp.niter = _ROUNDS
         index.cp.max_points_per_centroid = _POINTS_PER_CLUSTER
         index.cp.min_points_per_centroid = 1  # fewer are no reason to warn on standard error
-        index.train(_whole_numbers(sample))
-        return cls(index)
+        index.train(_whole_numbers(sample @ matrix.T))
+        return cls(faiss.IndexPreTransform(_product_with(matrix), index))
 
     def __len__(self) -> int:
         return int(self._index.ntotal)
@@ -156,51 +171,72 @@ class EightBits:
 
     @property
     def centroids(self) -> Vectors:
-        """`(n_clusters, dim)` float32."""
-        whole: Vectors = self._index.quantizer.reconstruct_n(0, self.n_clusters)
-        return whole / np.float32(_LARGEST)
+        """`(n_clusters, dim)` float32, unit rows."""
+        turned: Vectors = self._index.quantizer.reconstruct_n(0, self.n_clusters)
+        return turned @ self._turn * self.step
+
+    @property
+    def step(self) -> np.float32:
+        """How much a number changes from one whole number to the next."""
+        return np.float32(1) / np.linalg.norm(self._turn[0])
 
     def add(self, vectors: Vectors) -> None:
         """Append rows; `(n, dim)` float32."""
         _prepared(len(vectors))
-        self._index.add(_whole_numbers(vectors))
+        self._index.add(_whole_numbers(vectors @ self._turn.T))
 
     def serialized(self) -> memoryview:
         """The bytes of the file."""
         self._index.set_direct_map_type(_faiss().DirectMap.NoMap)  # 8 bytes a row, which readers do not need
-        return _serialized(self._index)
+        return _serialized(self._whole)
 
     def nearest(self, queries: Vectors, k: int, admitted: NDArray[np.bool_] | None, n_probes: int) -> Rows:
         """Rows, best first, `(n_queries, k)`; -1 where there are no more in the clusters visited."""
         is_one, is_exact = len(queries) == 1, n_probes == self.n_clusters
         faiss = _prepared(len(queries) * (n_probes if is_exact else 1))
         self._index.parallel_mode = int(is_one and is_exact)  # threads share the clusters of one query, not the queries
-        largest = np.abs(queries).max(axis=1, keepdims=True)
-        whole = _whole_numbers(queries, np.where(largest > 0, largest, np.float32(1)))
+        turned = queries @ self._turn.T
+        largest = np.abs(turned).max(axis=1, keepdims=True)
+        turned *= np.float32(_LARGEST) / np.where(largest > 0, largest, np.float32(1))
         rows: Rows
-        _, rows = self._index.search(whole, k, params=_parameters(faiss, n_probes, admitted))
+        _, rows = self._index.search(_whole_numbers(turned), k, params=_parameters(faiss, n_probes, admitted))
         return rows
 
-    def vectors(self, rows: Rows) -> Vectors:
-        """Vectors of some rows, `(n, dim)` float32; from a file they are read, not mapped, while they are few."""
+    def estimates(self, query: Vectors, rows: Rows) -> NDArray[np.float32]:
+        """Inner products of one query `(dim,)` with some rows, which are read, not mapped; `(len(rows),)`."""
         if not len(rows):
-            return np.empty((0, self.dim), np.float32)
+            return np.empty(0, np.float32)
         if self._file is None:
             if self._index.direct_map.no():
                 self._index.make_direct_map()
-            numbers = _stored(self._index, rows)
-        else:
-            numbers = self._bytes_in(self._file, self._places[rows].astype(np.int64)).astype(np.float32)
-            numbers -= _ZERO
-        numbers *= np.float32(1 / _LARGEST)
-        return numbers
+            return inner_products_of(self._compared(query), _stored(self._index, rows))
+        places = self._places[rows].astype(np.int64)
+        read = self._file.parts(self._file.data, places, np.full(len(places), self.dim)).reshape(-1, self.dim)
+        return _products_with_bytes(self._compared(query), read)
 
-    def _bytes_in(self, file: MappedFile, places: NDArray[np.int64]) -> NDArray[np.uint8]:
-        if len(places) <= _MOST_READ:
-            return file.parts(file.data, places, np.full(len(places), self.dim)).reshape(-1, self.dim)
-        found: NDArray[np.uint8] = np.lib.stride_tricks.sliding_window_view(file.data, self.dim)[places]
-        file.let_go()
-        return found
+    def best(self, queries: Vectors, rows: Rows, k: int) -> Rows:
+        """The `k` best of each query's own rows, `(n_queries, k)` of `(n_queries, n)`; -1 is no row.
+
+        Of many queries each thread takes some, and the file is mapped while they do.
+        """
+        if self._file is None or rows.size <= _MOST_READ:
+            return np.array([_best(self.estimates, *each, k) for each in zip(queries, rows, strict=True)])
+        windows, places = np.lib.stride_tricks.sliding_window_view(self._file.data, self.dim), self._places
+        turned = self._compared(queries)
+
+        def best(query: Vectors, own: Rows) -> Rows:
+            return _best(lambda query, rows: _products_with_bytes(query, windows[places[rows]]), query, own, k)
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            found = list(pool.map(best, turned, rows))
+        self._file.let_go()
+        return np.array(found)
+
+    def _compared(self, queries: Vectors) -> Vectors:
+        """What queries become so that products with whole numbers are those with vectors."""
+        turned: Vectors = queries @ self._turn.T
+        turned *= self.step**2
+        return turned
 
     @cached_property
     def _places(self) -> NDArray[np.unsignedinteger[Any]]:
@@ -223,9 +259,8 @@ class EightBits:
 class Codes:
     """Vectors in codes of 4 bits for 3 numbers, in clusters alike (FAISS's IVF,PQ4fs); read into memory.
 
-    Vectors are turned so that every three numbers say about as much (Ge et al., CVPR 2013: eigenvalues dealt out):
-    neighbours come twice as far up. Each three become the nearest of sixteen, so that a few products with a query
-    make all of them.
+    Vectors are turned so that every three numbers say about as much: neighbours come twice as far up. Each three
+    become the nearest of sixteen, so that a few products with a query make all of them.
     """
 
     def __init__(self, index: Any) -> None:  # noqa: ANN401  faiss has no types
@@ -252,11 +287,8 @@ class Codes:
     def train(cls, sample: Vectors, centroids: Vectors) -> Codes:
         """Codes without vectors, made from a sample of them and the centroids of their clusters; `(n, dim)` float32."""
         faiss = _prepared(len(sample))
-        matrix = _turning(sample)
-        n_turned, dim = matrix.shape
-        turn = faiss.LinearTransform(dim, n_turned, False)
-        faiss.copy_array_to_vector(matrix.ravel(), turn.A)
-        turn.is_trained = turn.is_orthonormal = True
+        matrix = dealing(sample, _THREE)
+        turn, n_turned = _product_with(matrix), len(matrix)
         clusters = faiss.IndexFlatIP(n_turned)
         clusters.add(turn.apply(np.ascontiguousarray(centroids)))
         kind, n_codes = faiss.METRIC_INNER_PRODUCT, n_turned // _THREE
@@ -284,32 +316,39 @@ class Codes:
         return rows
 
 
-def _turning(sample: Vectors) -> Vectors:
-    """What turns vectors so that every three numbers say about as much; `(3 * n, dim)`, all but `dim` rows zero.
-
-    The directions of most variance are dealt out to the threes, there and back.
-    """
-    dim = sample.shape[1]
-    n_threes = -(-dim // _THREE)
-    _, directions = np.linalg.eigh(sample.T @ sample)
-    there = np.arange(n_threes)
-    threes = np.concatenate([there if i % 2 == 0 else there[::-1] for i in range(_THREE)])
-    places = _THREE * threes + np.repeat(np.arange(_THREE), n_threes)
-    matrix = np.zeros((_THREE * n_threes, dim), np.float32)
-    matrix[places[:dim]] = directions.T[::-1]
-    return matrix
+def _whole_numbers(vectors: Vectors) -> Vectors:
+    """Numbers as whole ones in [-127, 127]; changes the array."""
+    return np.rint(np.clip(vectors, -_LARGEST, _LARGEST, out=vectors), out=vectors)
 
 
-def _whole_numbers(vectors: Vectors, largest: float | Vectors = 1.0) -> Vectors:
-    """Numbers as whole ones in [-127, 127]; 127 for the largest there may be."""
-    scaled = np.multiply(vectors, _LARGEST / largest, dtype=np.float32)
-    return np.rint(np.clip(scaled, -_LARGEST, _LARGEST, out=scaled), out=scaled)
+def _best(estimates: Callable[[Vectors, Rows], NDArray[np.float32]], query: Vectors, rows: Rows, k: int) -> Rows:
+    """The `k` best of some rows, those of -1 last."""
+    own = rows[rows >= 0]
+    if len(own) > k:
+        own = own[np.argpartition(-estimates(query, own), k)[:k]]
+    return np.concatenate([own, np.full(k - len(own), -1)])
+
+
+def _products_with_bytes(query: Vectors, numbers: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Inner products of a query with whole numbers as they stand in a file."""
+    of_bytes = inner_products_of(query, numbers.astype(np.float32))
+    of_bytes -= _ZERO * query.sum()
+    return of_bytes
 
 
 def counted(n: int, admitted: NDArray[np.bool_] | None) -> tuple[int, NDArray[np.bool_] | None]:
     """How many rows are admitted, and None for a filter that admits all."""
     n_admitted = n if admitted is None else int(np.count_nonzero(admitted))
     return n_admitted, None if n_admitted == n else admitted
+
+
+def _product_with(matrix: Vectors) -> Any:  # noqa: ANN401  faiss has no types
+    """What multiplies vectors by a matrix before they come into an index."""
+    faiss = _faiss()
+    product = faiss.LinearTransform(matrix.shape[1], matrix.shape[0], False)
+    faiss.copy_array_to_vector(matrix.ravel(), product.A)
+    product.is_trained = True
+    return product
 
 
 def _parameters(faiss: Any, n_probes: int, admitted: NDArray[np.bool_] | None) -> Any:  # noqa: ANN401  faiss has no types

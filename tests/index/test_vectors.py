@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from smsearch.index.clustered import ClusteredIndex, cluster_count, open_vectors
-from smsearch.index.faiss_vectors import FaissIndex, _turning
+from smsearch.index.faiss_vectors import EightBits, FaissIndex
 from smsearch.index.tuning import tune
 
 Vectors = NDArray[np.float32]
@@ -174,24 +174,6 @@ def test_codes_keep_to_what_is_admitted_and_find_all_of_it() -> None:
         assert admitted[near].all()
 
 
-@pytest.mark.parametrize("dim", [1, 4, 24, 50])
-def test_vectors_are_turned_without_a_change_of_their_products(dim: int) -> None:
-    vectors = unit_vectors(200, dim)
-    turn = _turning(vectors)
-    assert turn.shape == (-(-dim // 3) * 3, dim)
-    np.testing.assert_allclose(turn.T @ turn, np.eye(dim), atol=1e-5)
-    np.testing.assert_allclose((vectors @ turn.T) @ (vectors @ turn.T).T, vectors @ vectors.T, atol=1e-5)
-
-
-def test_what_vectors_vary_is_dealt_out_to_the_threes() -> None:
-    vectors = unit_vectors(5_000, 30) * np.linspace(1, 0.1, 30, dtype=np.float32)
-    turned = vectors @ _turning(vectors).T
-    shares = (turned**2).sum(axis=0).reshape(10, 3).sum(axis=1)
-    assert shares.max() < 2 * shares.min()
-    plain = (vectors**2).sum(axis=0).reshape(10, 3).sum(axis=1)
-    assert plain.max() > 20 * plain.min()
-
-
 def test_codes_of_other_vectors_are_refused(tmp_path: Path) -> None:
     index, other = clustered(unit_vectors(100, 24)), clustered(unit_vectors(90, 24))
     (tmp_path / "vectors.faiss").write_bytes(index.serialized())
@@ -206,15 +188,59 @@ def test_codes_of_other_vectors_are_refused(tmp_path: Path) -> None:
         )
 
 
-def test_many_vectors_of_a_file_are_those_of_a_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    vectors = unit_vectors(700, 24)
-    (tmp_path / "vectors.faiss").write_bytes(clustered(vectors).serialized())
-    index = open_vectors(tmp_path / "vectors.faiss", 24, n_probes=3, fetch=lambda rows: vectors[rows])
-    rows = np.random.default_rng(3).integers(0, 700, 300)
-    read = index.estimates(vectors[0], rows)
-    monkeypatch.setattr("smsearch.index.faiss_vectors._MOST_READ", 10)
-    np.testing.assert_allclose(index.estimates(vectors[0], rows), read, atol=1e-6)
-    np.testing.assert_allclose(read, vectors[rows] @ vectors[0], atol=0.01)
+def test_many_queries_to_a_file_find_what_one_by_one_finds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors, queries = natural_vectors(3_000, 24), natural_vectors(60, 24, seed=2)
+    made = clustered(vectors)
+    (tmp_path / "vectors.faiss").write_bytes(made.serialized())
+    (tmp_path / "codes.faiss").write_bytes(made.serialized_codes() or b"")
+    index = open_vectors(
+        tmp_path / "vectors.faiss",
+        24,
+        codes=tmp_path / "codes.faiss",
+        n_probes=20,
+        fetch=lambda rows: vectors[rows],
+    )
+    narrow = np.arange(3_000) % 50 == 7  # 60, so that some queries have no more candidates than are wanted
+    for admitted in (None, narrow):
+        one_by_one = [index.search(query[None], 5, admitted=admitted)[1][0].tolist() for query in queries]
+        for most_read in (10**9, 10):
+            monkeypatch.setattr("smsearch.index.faiss_vectors._MOST_READ", most_read)
+            assert index.search(queries, 5, admitted=admitted)[1].tolist() == one_by_one
+
+
+def test_vectors_whose_numbers_are_of_different_size_are_kept_in_fine_steps() -> None:
+    vectors = natural_vectors(2_000, 64)
+    vectors[:, 3] += 1.5
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    index = EightBits.train(vectors, 16)
+    index.add(vectors)
+    assert index.step < 0.6 / 127
+    estimates = index.estimates(vectors[5], np.arange(2_000))
+    assert np.abs(estimates - vectors @ vectors[5]).std() < 0.6 * index.step
+    np.testing.assert_allclose(np.linalg.norm(index.centroids, axis=1), 1, rtol=1e-4)
+
+
+def test_vectors_beyond_those_that_steps_were_made_for_are_cut_off_and_found() -> None:
+    vectors, far = natural_vectors(500, 24), np.eye(24, dtype=np.float32)
+    index = EightBits.train(0.01 * vectors, 16)
+    index.add(np.concatenate([vectors, far]))
+    found = index.nearest(far, 1, None, 16)
+    assert (found[:, 0] >= 500).mean() > 0.5
+
+
+def test_a_file_of_an_earlier_version_is_searched_as_it_stands(tmp_path: Path) -> None:
+    vectors, queries = unit_vectors(700, 24), unit_vectors(20, 24, seed=2)
+    dim, kind = 24, faiss.ScalarQuantizer.QT_8bit_direct_signed
+    quantizer = faiss.IndexFlatIP(dim)
+    plain = faiss.IndexIVFScalarQuantizer(quantizer, dim, 16, kind, faiss.METRIC_INNER_PRODUCT, False)
+    plain.train(np.rint(127 * vectors))
+    plain.add(np.rint(127 * vectors))
+    (tmp_path / "vectors.faiss").write_bytes(faiss.serialize_index(plain))
+    index = open_vectors(tmp_path / "vectors.faiss", 24, n_probes=16, fetch=lambda rows: vectors[rows])
+    assert not index.has_codes
+    exact = np.argsort(-(queries @ vectors.T), axis=1)[:, :10]
+    assert index.search(queries, 10)[1].tolist() == exact.tolist()
+    np.testing.assert_allclose(index.estimates(queries[0], np.arange(700)), vectors @ queries[0], atol=0.01)
 
 
 def test_a_query_without_tokens_finds_as_many_passages_among_codes_too() -> None:
