@@ -20,7 +20,7 @@ FLAT_LIMIT: Final = 200_000
 _MOST_CLUSTERS: Final = 1 << 13  # making more takes longer than it saves
 _FIRST_PROBES: Final = 32
 _FILTER_EXPONENT: Final = 0.5  # more clusters where fewer rows are admitted: 0.99 of the nearest in a tenth
-_OVERSAMPLED: Final = 3_300  # beyond k, times a step of 8 bits: these may put a neighbour that far down
+_OVERSAMPLED: Final = 1_500, 50  # beyond k, and for each of k, times a step of 8 bits: a neighbour may be that far down
 _FURTHER: Final = 320  # beyond 2 k, or half as many as clusters are visited if that is more: codes may
 _TOGETHER: Final = 32_768  # candidates of queries whose vectors are in memory at once
 
@@ -110,8 +110,9 @@ class ClusteredIndex:
             return np.empty((len(queries), wanted), np.float32), np.empty((len(queries), wanted), np.int64)
         further = min(2 * k + max(_FURTHER, self.n_probes // 2), n_admitted)
         rows = self._looked_at(queries, k, further, admitted, exact=exact)
-        if rows.shape[1] > k + self._oversampled:
-            rows = self._eight_bits.best(queries, rows, k + self._oversampled)
+        depth = self._depth(k)
+        if rows.shape[1] > depth:
+            rows = self._eight_bits.best(queries, rows, depth)
         scores, rows = by_score_then_row(_scores(queries, rows, self.fetch), rows)
         return scores[:, :wanted], rows[:, :wanted]
 
@@ -134,9 +135,10 @@ class ClusteredIndex:
         """See `VectorIndex.estimates`; by 8 bits."""
         return self._eight_bits.estimates(query, rows)
 
-    @property
-    def _oversampled(self) -> int:
-        return ceil(_OVERSAMPLED * self._eight_bits.step)
+    def _depth(self, k: int) -> int:
+        """So many of the best by 8 bits hold the best `k`."""
+        at_least, of_each = _OVERSAMPLED
+        return k + ceil((at_least + of_each * k) * self._eight_bits.step)
 
     def _looked_at(
         self, queries: Vectors, k: int, n_codes: int, admitted: NDArray[np.bool_] | None, *, exact: bool
@@ -146,7 +148,7 @@ class ClusteredIndex:
         These are the best `n_codes` by codes, or somewhat more than `k` by 8 bits.
         """
         n_admitted = len(self) if admitted is None else int(np.count_nonzero(admitted))
-        depth = k + self._oversampled
+        depth = self._depth(k)
         if n_admitted <= depth:
             rows = np.arange(len(self)) if admitted is None else np.flatnonzero(admitted)
             return np.tile(rows, (len(queries), 1))

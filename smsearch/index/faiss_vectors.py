@@ -6,7 +6,6 @@ This is the one address of `faiss`.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import Any, Final
@@ -110,18 +109,22 @@ class EightBits:
 
     Vectors are turned at random, which makes their numbers about equally large: the largest is then 127 in steps a
     quarter as wide. Query and vectors are compared as whole numbers, which takes half the time of others.
+
+    Attributes:
+        step: How much a number changes from one whole number to the next.
     """
 
     def __init__(self, index: Any, *, file: MappedFile | None = None) -> None:  # noqa: ANN401  faiss has no types
         faiss = _faiss()
         self._whole = index
         if isinstance(index, faiss.IndexPreTransform):
-            turn = faiss.downcast_VectorTransform(index.chain.at(0))
-            self._turn: Vectors = faiss.vector_to_array(turn.A).reshape(turn.d_out, turn.d_in)
+            self._turn = faiss.downcast_VectorTransform(index.chain.at(0))
             self._index = faiss.downcast_index(index.index)
         else:  # of an earlier version
-            self._turn = np.float32(_LARGEST) * np.eye(index.d, dtype=np.float32)
+            self._turn = _product_with(np.float32(_LARGEST) * np.eye(index.d, dtype=np.float32))
             self._index = index
+        self._matrix: Vectors = faiss.vector_to_array(self._turn.A).reshape(self._turn.d_out, -1)
+        self.step = float(1 / np.linalg.norm(self._matrix[0]))
         self._file = file if file and _is_within(self._index, file) else None
 
     @classmethod
@@ -173,17 +176,11 @@ class EightBits:
     def centroids(self) -> Vectors:
         """`(n_clusters, dim)` float32, unit rows."""
         turned: Vectors = self._index.quantizer.reconstruct_n(0, self.n_clusters)
-        return turned @ self._turn * self.step
-
-    @property
-    def step(self) -> np.float32:
-        """How much a number changes from one whole number to the next."""
-        return np.float32(1) / np.linalg.norm(self._turn[0])
+        return turned @ self._matrix * np.float32(self.step)
 
     def add(self, vectors: Vectors) -> None:
         """Append rows; `(n, dim)` float32."""
-        _prepared(len(vectors))
-        self._index.add(_whole_numbers(vectors @ self._turn.T))
+        self._index.add(_whole_numbers(self._turned(vectors)))
 
     def serialized(self) -> memoryview:
         """The bytes of the file."""
@@ -192,51 +189,75 @@ class EightBits:
 
     def nearest(self, queries: Vectors, k: int, admitted: NDArray[np.bool_] | None, n_probes: int) -> Rows:
         """Rows, best first, `(n_queries, k)`; -1 where there are no more in the clusters visited."""
+        turned = self._turned(queries)
+        largest = np.abs(turned).max(axis=1, keepdims=True)
+        turned *= np.float32(_LARGEST) / np.where(largest > 0, largest, np.float32(1))
         is_one, is_exact = len(queries) == 1, n_probes == self.n_clusters
         faiss = _prepared(len(queries) * (n_probes if is_exact else 1))
         self._index.parallel_mode = int(is_one and is_exact)  # threads share the clusters of one query, not the queries
-        turned = queries @ self._turn.T
-        largest = np.abs(turned).max(axis=1, keepdims=True)
-        turned *= np.float32(_LARGEST) / np.where(largest > 0, largest, np.float32(1))
         rows: Rows
         _, rows = self._index.search(_whole_numbers(turned), k, params=_parameters(faiss, n_probes, admitted))
         return rows
 
     def estimates(self, query: Vectors, rows: Rows) -> NDArray[np.float32]:
-        """Inner products of one query `(dim,)` with some rows, which are read, not mapped; `(len(rows),)`."""
+        """Inner products of one query `(dim,)` with some rows; `(len(rows),)`."""
         if not len(rows):
             return np.empty(0, np.float32)
-        if self._file is None:
-            if self._index.direct_map.no():
-                self._index.make_direct_map()
-            return inner_products_of(self._compared(query), _stored(self._index, rows))
-        places = self._places[rows].astype(np.int64)
-        read = self._file.parts(self._file.data, places, np.full(len(places), self.dim)).reshape(-1, self.dim)
-        return _products_with_bytes(self._compared(query), read)
+        (compared,) = self._compared(query[None])
+        found = inner_products_of(compared, self._bytes(rows, mapped=False).astype(np.float32))
+        found -= _ZERO * compared.sum()
+        return found
 
     def best(self, queries: Vectors, rows: Rows, k: int) -> Rows:
         """The `k` best of each query's own rows, `(n_queries, k)` of `(n_queries, n)`; -1 is no row.
 
         Of many queries each thread takes some, and the file is mapped while they do.
         """
-        if self._file is None or rows.size <= _MOST_READ:
-            return np.array([_best(self.estimates, *each, k) for each in zip(queries, rows, strict=True)])
-        windows, places = np.lib.stride_tricks.sliding_window_view(self._file.data, self.dim), self._places
-        turned = self._compared(queries)
+        compared, found = self._compared(queries), np.empty((len(rows), k), np.int64)
+        step, many = max(_MOST_READ // rows.shape[1], 1), rows.size > _MOST_READ
 
-        def best(query: Vectors, own: Rows) -> Rows:
-            return _best(lambda query, rows: _products_with_bytes(query, windows[places[rows]]), query, own, k)
+        def fill(begin: int, end: int) -> None:
+            numbers = np.empty((step, rows.shape[1], self.dim), np.float32)  # made anew at each step they cost double
+            for start in range(begin, end, step):
+                own = rows[start : min(start + step, end)]
+                some, these = slice(start, start + len(own)), numbers[: len(own)]
+                np.copyto(these, self._bytes(np.maximum(own, 0).ravel(), mapped=many).reshape(these.shape))
+                estimates = np.einsum("qd,qnd->qn", compared[some], these)  # all of a query less the same
+                estimates[own < 0] = -np.inf
+                best = np.argpartition(estimates, -k, axis=1)[:, -k:]
+                found[some] = np.take_along_axis(own, best, axis=1)
 
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            found = list(pool.map(best, turned, rows))
+        if self._file is None or not many:
+            fill(0, len(rows))
+            return found
+        n_threads = os.cpu_count() or 1
+        bounds = np.linspace(0, len(rows), n_threads + 1).astype(int).tolist()
+        with ThreadPoolExecutor(n_threads) as pool:
+            list(pool.map(fill, bounds[:-1], bounds[1:]))
         self._file.let_go()
-        return np.array(found)
+        return found
+
+    def _bytes(self, rows: Rows, *, mapped: bool) -> NDArray[np.uint8]:
+        """The bytes of some rows, `(n, dim)`; read from the file, or looked at as it is mapped."""
+        if self._file is None:
+            if self._index.direct_map.no():
+                self._index.make_direct_map()
+            return (_stored(self._index, rows) + _ZERO).astype(np.uint8)
+        data, places = self._file.data, self._places[rows]
+        if mapped:
+            found: NDArray[np.uint8] = np.lib.stride_tricks.sliding_window_view(data, self.dim)[places]
+            return found
+        return self._file.parts(data, places.astype(np.int64), np.full(len(places), self.dim)).reshape(-1, self.dim)
+
+    def _turned(self, vectors: Vectors) -> Vectors:
+        """Turned by FAISS: threads of numpy's own BLAS would keep the cores busy for a while after that."""
+        _prepared(len(vectors))
+        turned: Vectors = self._turn.apply(np.ascontiguousarray(vectors, np.float32))
+        return turned
 
     def _compared(self, queries: Vectors) -> Vectors:
         """What queries become so that products with whole numbers are those with vectors."""
-        turned: Vectors = queries @ self._turn.T
-        turned *= self.step**2
-        return turned
+        return self._turned(queries) * np.float32(self.step**2)
 
     @cached_property
     def _places(self) -> NDArray[np.unsignedinteger[Any]]:
@@ -319,21 +340,6 @@ class Codes:
 def _whole_numbers(vectors: Vectors) -> Vectors:
     """Numbers as whole ones in [-127, 127]; changes the array."""
     return np.rint(np.clip(vectors, -_LARGEST, _LARGEST, out=vectors), out=vectors)
-
-
-def _best(estimates: Callable[[Vectors, Rows], NDArray[np.float32]], query: Vectors, rows: Rows, k: int) -> Rows:
-    """The `k` best of some rows, those of -1 last."""
-    own = rows[rows >= 0]
-    if len(own) > k:
-        own = own[np.argpartition(-estimates(query, own), k)[:k]]
-    return np.concatenate([own, np.full(k - len(own), -1)])
-
-
-def _products_with_bytes(query: Vectors, numbers: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Inner products of a query with whole numbers as they stand in a file."""
-    of_bytes = inner_products_of(query, numbers.astype(np.float32))
-    of_bytes -= _ZERO * query.sum()
-    return of_bytes
 
 
 def counted(n: int, admitted: NDArray[np.bool_] | None) -> tuple[int, NDArray[np.bool_] | None]:
