@@ -214,7 +214,8 @@ class EightBits:
         Of many queries each thread takes some, and the file is mapped while they do.
         """
         compared, found = self._compared(queries), np.empty((len(rows), k), np.int64)
-        step, many = max(_MOST_READ // rows.shape[1], 1), rows.size > _MOST_READ
+        step = min(max(_MOST_READ // rows.shape[1], 1), len(rows))
+        many = rows.size > _MOST_READ
 
         def fill(begin: int, end: int) -> None:
             numbers = np.empty((step, rows.shape[1], self.dim), np.float32)  # made anew at each step they cost double
