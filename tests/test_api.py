@@ -21,6 +21,7 @@ from smsearch.errors import (
     ShrinkError,
     SourceError,
 )
+from smsearch.index.faiss_vectors import FaissIndex
 
 MakeIndex = Callable[..., Index]
 BUILTIN = Path(smsearch.__file__).parent / "models" / "builtin"
@@ -606,6 +607,26 @@ def test_damaged_derived_files_change_no_answer_and_are_repaired(index: Index, p
         assert damaged.verify() == []
     with open_index(index.folder) as repaired:
         assert repaired.search(QUESTION, 10) == before
+
+
+def test_derived_files_that_another_version_laid_out_are_named_and_written_again(
+    index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = index.search(QUESTION, 10)
+    with monkeypatch.context() as patched, index._writing() as writer:
+        patched.setattr(FaissIndex, "serialized", lambda _index: memoryview(b"vectors in another order"))
+        writer.refresh_derived(force=True)
+    with open_index(index.folder) as other:
+        assert other.search(QUESTION, 10) == before
+        assert other.rebuilt
+        assert other.verify() == [
+            f"the derived files of {str(index.folder)!r} are laid out otherwise than by this version"
+        ]
+        assert other.repair()
+        assert not other.repair()
+        assert other.verify() == []
+        assert other.search(QUESTION, 10) == before
+        assert not other.rebuilt
 
 
 # -- large indexes ----------------------------------------------------------------------------

@@ -242,13 +242,13 @@ class Index:
             return index_faults(writer)
 
     def repair(self) -> bool:
-        """Write the derived files again where they are missing, damaged or far behind; whether it did.
+        """Write the derived files again where they are missing, damaged, of another version or late; whether it did.
 
         Raises:
             IndexLockedError: If another process is writing to the index.
         """
         with self._writing() as writer:
-            return writer.refresh_derived()
+            return writer.repair_derived()
 
     def tune(self, recall: float = 0.98) -> Status:
         """Let searches find a share of the ten nearest passages, measured on this index's own vectors.

@@ -10,7 +10,7 @@ from smsearch.errors import IndexDamagedError
 from smsearch.index.changes import changed_representatives, touched_documents
 from smsearch.index.checksums import CHECKED, intact_sql
 from smsearch.index.database import Connection, integrity_faults
-from smsearch.index.derived import derived_faults, open_derived
+from smsearch.index.derived import Derived, derived_faults, open_derived
 from smsearch.index.store import LOST
 from smsearch.index.writer import IndexWriter
 
@@ -46,7 +46,7 @@ def index_faults(writer: IndexWriter) -> list[str]:
     faults = [*_row_faults(connection), *_count_faults(connection), *_change_faults(writer)]
     if faults:
         return faults
-    return [*_vector_faults(writer), *derived_faults(writer.folder, writer.store), *_missing_faults(writer)]
+    return [*_vector_faults(writer), *_derived_faults(writer)]
 
 
 def _row_faults(connection: Connection) -> Iterator[str]:
@@ -85,11 +85,16 @@ def _vector_faults(writer: IndexWriter) -> Iterator[str]:
             yield f"the vector of passage {passage_id} has length {np.linalg.norm(vector):.4f}, not 1"
 
 
-def _missing_faults(writer: IndexWriter) -> Iterator[str]:
-    """Representatives that no search would find, and passages that it would find though they are none."""
+def _derived_faults(writer: IndexWriter) -> list[str]:
+    faults = derived_faults(writer.folder, writer.store)
     derived = open_derived(writer.folder, writer.store, writer.encoder.dim)
-    if derived is None:
-        return
+    if derived is not None:
+        return [*faults, *_missing_faults(writer, derived)]
+    return faults or [f"the derived files of {str(writer.folder)!r} are laid out otherwise than by this version"]
+
+
+def _missing_faults(writer: IndexWriter, derived: Derived) -> Iterator[str]:
+    """Representatives that no search would find, and passages that it would find though they are none."""
     connection = writer.store.connection
     changed = changed_representatives(writer.store)
     found = set(derived.passage_ids.tolist()) - {passage_id for passage_id, is_there in changed.items() if not is_there}

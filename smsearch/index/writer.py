@@ -193,6 +193,18 @@ class IndexWriter:
                 self._is_unswept = True  # until the outermost batch is kept: readers still need the old files
         return True
 
+    def repair_derived(self) -> bool:
+        """Write the derived files again if they cannot be opened, or are far behind; returns whether it did.
+
+        Other versions may lay out differently what stands in files that are sound.
+
+        Raises:
+            IndexStateError: If the disk is full; what stood stays.
+        """
+        with translated_errors(self.folder):
+            is_usable = open_derived(self.folder, self.store, self.encoder.dim) is not None
+        return self.refresh_derived(force=not is_usable)
+
     def _is_late(self) -> bool:
         """Whether so much changed that writing the derived files again pays."""
         logged = (("changes", "passages"), ("touched", "documents"))
