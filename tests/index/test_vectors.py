@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from smsearch.index.clustered import ClusteredIndex, cluster_count, open_vectors
 from smsearch.index.faiss_vectors import EightBits, FaissIndex
+from smsearch.index.mapped import MappedFile
 from smsearch.index.tuning import tune
 
 Vectors = NDArray[np.float32]
@@ -218,6 +219,43 @@ def test_vectors_whose_numbers_are_of_different_size_are_kept_in_fine_steps() ->
     estimates = index.estimates(vectors[5], np.arange(2_000))
     assert np.abs(estimates - vectors @ vectors[5]).std() < 0.6 * index.step
     np.testing.assert_allclose(np.linalg.norm(index.centroids, axis=1), 1, rtol=1e-4)
+
+
+@pytest.mark.parametrize("most_read", [1, 100, 10**6])
+def test_the_best_of_each_query_are_of_its_own_rows_and_none_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most_read: int
+) -> None:
+    vectors, queries = natural_vectors(400, 24), natural_vectors(7, 24, seed=2)
+    made = EightBits.train(vectors, 16)
+    made.add(vectors)
+    (tmp_path / "vectors.faiss").write_bytes(made.serialized())
+    rows = np.array([np.random.default_rng(i).permutation(400)[:50] for i in range(7)])
+    for i in range(7):
+        rows[i, 10 * i :] = -1  # from none to all but none
+    expected = [
+        sorted(sorted(own[own >= 0].tolist(), key=lambda row, q=query: -vectors[row] @ q)[:20])
+        for own, query in zip(rows, queries, strict=True)
+    ]
+    monkeypatch.setattr("smsearch.index.faiss_vectors._MOST_READ", most_read)
+    for index in (made, EightBits.open(MappedFile(tmp_path / "vectors.faiss"), 24)):
+        found = index.best(queries, rows, 20)
+        assert found.shape == (7, 20)
+        recalls = [len(set(a) & set(b)) / max(len(b), 1) for a, b in zip(found.tolist(), expected, strict=True)]
+        assert min(recalls[1:]) > 0.9
+        assert [(of_one >= 0).sum() for of_one in found] == [len(of_one) for of_one in expected]
+
+
+def test_codes_stand_in_the_clusters_of_the_vectors() -> None:
+    vectors = natural_vectors(2_000, 32)
+    index = clustered(vectors)
+    by_8_bits = index._eight_bits.nearest(vectors[:30], 400, None, 1)
+    by_codes = index._codes.nearest(vectors[:30], 400, None, 1)
+    nearest = (vectors @ index._eight_bits.centroids.T).argmax(axis=1)
+    for i in range(30):
+        of_cluster = set(by_8_bits[i].tolist()) - {-1}
+        assert of_cluster == set(np.flatnonzero(nearest == nearest[i]).tolist())
+        positive = {row for row in of_cluster if vectors[row] @ vectors[i] > 0.1}  # others have codes of no score
+        assert positive <= set(by_codes[i].tolist())
 
 
 def test_vectors_beyond_those_that_steps_were_made_for_are_cut_off_and_found() -> None:
