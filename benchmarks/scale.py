@@ -113,6 +113,9 @@ def ask(index: Path, langs: dict[str, str], many: list[str]) -> dict[str, Any]:
         found["kind"] = opened.status().vector_index
         found["resident_mb"] = round(own_megabytes(os.getpid()))
         found["private_mb"] = round(private_megabytes())
+        asked = np.resize(np.array(many), MANY).tolist()
+        opened.nearest(asked, K)
+        found["nearest_1000_ms"] = times(lambda _: opened.nearest(asked, K), range(5))
         encoder = opened.encoder
     reader = IndexReader(index)
     with reader.snapshot():

@@ -342,6 +342,65 @@ def test_a_query_without_a_word_that_occurs_has_no_lexical_hits_and_ranks_all_by
     assert {hit.lexical for hit in hits} == {None}
 
 
+# -- many queries at once ---------------------------------------------------------------------
+
+MANY = (QUESTION, "Hvorfor skal man sige nej?", "cargo cult", "日本語の質問", "vinter i Stockholm", "zzz qqq")
+
+
+@pytest.mark.parametrize("filters", [{}, {"langs": ["sv"]}, {"kinds": ["comment"]}, {"langs": ["ko"]}])
+@pytest.mark.parametrize("together", [1, 12, 40_000])
+def test_many_queries_find_what_dense_searches_find(
+    seeds_index: Index, monkeypatch: pytest.MonkeyPatch, filters: dict[str, list[str]], together: int
+) -> None:
+    monkeypatch.setattr("smsearch.search.searcher._TOGETHER", together)
+    passage_ids, cosines = seeds_index.nearest(MANY, 6, **filters)
+    searches = [seeds_index.search(query, 6, mode="dense", **filters) for query in MANY]
+    assert passage_ids.tolist() == [[hit.passage_id for hit in hits] for hits in searches]
+    expected = np.array([[hit.score for hit in hits] for hits in searches])
+    np.testing.assert_allclose(cosines, expected, atol=1e-6)
+    assert (passage_ids.dtype, cosines.dtype) == (np.int64, np.float32)
+
+
+def test_many_queries_find_no_more_than_there_is(seeds_index: Index) -> None:
+    status = seeds_index.status()
+    passage_ids, cosines = seeds_index.nearest([QUESTION, "cargo cult"], 10_000)
+    assert passage_ids.shape == cosines.shape == (2, status.n_passages - status.n_duplicates)
+    assert all(len(set(of_one)) == len(of_one) for of_one in passage_ids.tolist())
+    assert [each.shape for each in seeds_index.nearest([], 3)] == [(0, 3), (0, 3)]
+
+
+def test_many_queries_of_an_index_in_clusters_find_what_each_finds(
+    index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every = index.nearest(MANY, 12)
+    monkeypatch.setattr("smsearch.index.derived.FLAT_LIMIT", 10)
+    monkeypatch.setattr("smsearch.index.faiss_vectors._MOST_READ", 10)
+    with index._writing() as writer:
+        writer.refresh_derived(force=True)
+    index.tune(1)
+    for exact in (False, True):
+        for found, expected in zip(index.nearest(MANY[:3], 12, exact=exact), every, strict=True):
+            np.testing.assert_allclose(found, expected[:3], atol=2e-5)
+
+
+@pytest.mark.parametrize(
+    ("queries", "k", "fault"),
+    [
+        (QUESTION, 3, "queries is the string 'why say no"),
+        ([QUESTION, " "], 3, "the query ' ' is empty"),
+        ([QUESTION, 3], 3, "the query is 3; write a text"),
+        ([QUESTION], 0, "k is 0; ask for at least 1"),
+        ([], 0, "k is 0; ask for at least 1"),
+        ([QUESTION], 2.5, "k is 2.5; write a whole number"),
+    ],
+)
+def test_many_queries_that_make_no_sense_are_refused(
+    seeds_index: Index, queries: object, k: object, fault: str
+) -> None:
+    with pytest.raises(QueryError, match=fault):
+        seeds_index.nearest(queries, k)
+
+
 # -- similar ----------------------------------------------------------------------------------
 
 

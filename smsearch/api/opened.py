@@ -10,14 +10,14 @@ from threading import RLock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from smsearch.api.filtering import filters_of
 from smsearch.api.options import PathLike, load_for, make_updater, recorded_options
 from smsearch.encoders import Encoder, load_encoder
 from smsearch.errors import IndexStateError, NotFoundError, QueryError
 from smsearch.index.reader import IndexReader
 from smsearch.index.recorded_encoder import check_encoder
 from smsearch.notebook import Hits
-from smsearch.records import UNKNOWN_LANG, BuildReport, Document, Filters, Mode, Span, Status
-from smsearch.text.language import normalise_lang
+from smsearch.records import BuildReport, Document, Mode, Span, Status
 
 if TYPE_CHECKING:
     from smsearch.index.stored import StoredPassage
@@ -136,18 +136,59 @@ class Index:
         """
         from smsearch.search.question import Question
 
-        filters = Filters(
-            langs=_as_langs(langs),
-            kinds=_as_tuple(kinds, "kinds"),
-            sources=_as_tuple(sources, "sources"),
-            since=since,
-            until=until,
-            where=_as_pairs(where),
-        )
+        filters = filters_of(langs=langs, kinds=kinds, sources=sources, since=since, until=until, where=where)
         question = Question(query, k, mode, filters, per_document, min_score, exact)
         with self._lock:
             self._require_open()
             return Hits(query, self._searcher().search(question, rerank=self._load_rerank(rerank)))
+
+    def nearest(
+        self,
+        queries: Sequence[str],
+        k: int = 10,
+        *,
+        langs: Sequence[str] | None = None,
+        kinds: Sequence[str] | None = None,
+        sources: Sequence[str] | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        where: Mapping[str, object] | None = None,
+        exact: bool = False,
+    ) -> tuple[Any, Any]:
+        """The passages nearest to each of many queries by the cosine of their vectors alone, as numpy arrays.
+
+        The same as many searches with `mode="dense"`, but no passage is read, and many queries at once take a fraction
+        of the time that they take one by one.
+
+        Args:
+            queries: What is asked.
+            k: How many passages for each.
+            langs: See `search`; so are the other filters.
+            kinds: See `search`.
+            sources: See `search`.
+            since: See `search`.
+            until: See `search`.
+            where: See `search`.
+            exact: See `search`.
+
+        Returns:
+            Numbers of passages, int64, and their cosines, float32; both `(len(queries), min(k, n))` where filters admit
+            n passages, nearly equal ones counted as one. Best first.
+
+        Raises:
+            QueryError: If a query is empty, or a filter makes no sense.
+            EncoderError: If the encoder cannot be loaded.
+        """
+        from smsearch.search.question import Question
+
+        if isinstance(queries, str):
+            raise QueryError(f"queries is the string {queries!r}; write a list, [{queries!r}]")
+        filters = filters_of(langs=langs, kinds=kinds, sources=sources, since=since, until=until, where=where)
+        for query in ("any", *queries):
+            Question(query, k, "dense", filters)  # raises what makes no sense, `k` where nothing is asked too
+        with self._lock:
+            self._require_open()
+            return self._searcher().nearest(queries, k, filters, exact=exact)
 
     def similar(self, to: str | int, k: int = 10) -> Hits:
         """Passages of other documents that are near a document (its `doc_id`) or a passage (its number).
@@ -389,32 +430,3 @@ def _as_plain(stored: StoredPassage) -> dict[str, Any]:
         "duplicates": stored.duplicates,
         "metadata": dict(stored.metadata),
     }
-
-
-def _as_tuple(values: Sequence[str] | None, name: str) -> tuple[str, ...] | None:
-    if isinstance(values, str):
-        raise QueryError(f"{name} is the string {values!r}; write a list, [{values!r}]")
-    return None if values is None else tuple(values)
-
-
-def _as_langs(langs: Sequence[str] | None) -> tuple[str, ...] | None:
-    """Language tags in canonical spelling."""
-    given = _as_tuple(langs, "langs")
-    if given is None:
-        return None
-    tags = {lang: normalise_lang(str(lang)) for lang in given}
-    for lang, tag in tags.items():
-        if tag == UNKNOWN_LANG and lang != UNKNOWN_LANG:
-            raise QueryError(f"{lang!r} is no language tag; write it as sv, da, nb, zh-Hant, or und for unknown")
-    return tuple(tags.values())
-
-
-def _as_pairs(where: Mapping[str, object] | None) -> tuple[tuple[str, str], ...] | None:
-    """Metadata conditions, each value as it is written in JSON."""
-    if where is None:
-        return None
-    if not isinstance(where, Mapping):
-        raise QueryError(f"where is {where!r}; write fields and values, {{'field': 'value'}}")
-    return tuple(
-        (str(key), str(value).lower() if isinstance(value, bool) else str(value)) for key, value in where.items()
-    )

@@ -14,7 +14,7 @@ from smsearch.index.derived import stored_vectors
 from smsearch.index.reader import IndexReader
 from smsearch.index.stored import StoredPassage
 from smsearch.ragged import divided
-from smsearch.records import Hit
+from smsearch.records import Filters, Hit
 from smsearch.search.candidates import (
     Candidates,
     Scores,
@@ -33,6 +33,7 @@ _BEST = 50  # or twice as many as hits are wanted: those that are reranked, or w
 _UNSURE = 0.01  # how far a score may be from its estimate
 _ABOUT_CHARACTERS = 2000
 _BLOCK = 32
+_TOGETHER = 40_000  # hits of queries that are asked at once
 _LAST_ID = 2**63 - 1  # SQLite counts no further
 
 Rerank = Callable[[str, Sequence[str]], Scores]
@@ -92,6 +93,27 @@ class Searcher:
                     return self._hits(question, ranking, chosen)
                 depth *= _DEEPER
                 n_best *= _DEEPER
+
+    def nearest(
+        self, queries: Sequence[str], k: int, filters: Filters, *, exact: bool
+    ) -> tuple[NDArray[np.int64], Scores]:
+        """Passages nearest to each of many queries by their vectors alone, and the cosines; see `Index.nearest`."""
+        reader = self._reader
+        with reader.snapshot():
+            admitted = reader.admitted(filters)
+            width = min(k, int(np.count_nonzero(admitted)))
+            passage_ids, cosines = (
+                np.empty((len(queries), width), np.int64),
+                np.empty((len(queries), width), np.float32),
+            )
+            step = max(_TOGETHER // k, 1)
+            for start in range(0, len(queries), step):
+                vectors = self._load_encoder().encode_queries(queries[start : start + step])
+                found, rows = reader.vectors.search(vectors, k, admitted=admitted, exact=exact)
+                passage_ids[start : start + step], cosines[start : start + step] = reader.passage_ids[rows], found
+            representatives, places = np.unique(passage_ids, return_inverse=True)
+            shown = [reader.shown_for(passage_id, filters) for passage_id in representatives.tolist()]
+            return np.array(shown, np.int64)[places].reshape(passage_ids.shape), cosines
 
     def similar_to(self, to: str | int, *, k: int) -> list[Hit]:
         """Passages of other documents near a document or a passage, one of each document.
