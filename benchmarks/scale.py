@@ -33,6 +33,7 @@ from smsearch.records import Filters
 
 K = 10
 MANY = 1000
+_DRAWS = 100  # for each query: a file may not hold as many
 FILTERS = {"all": Filters(), "lang_sv": Filters(langs=("sv",)), "rare": Filters(where=(("shelf", "rare"),))}
 
 
@@ -55,7 +56,9 @@ def queries_of(corpus: Path, n: int) -> dict[str, str]:
     found: dict[str, str] = {}
     with corpus.open("rb") as file:
         begins = array("q", accumulate(map(len, file), initial=0))[:-1]
-        while len(found) < n:
+        for _ in range(_DRAWS * n):
+            if len(found) == n:
+                break
             file.seek(draw.choice(begins))
             row = json.loads(file.readline())
             sentences = row["text"].replace("? ", ". ").split(". ")
@@ -185,7 +188,7 @@ def main() -> None:
         result: dict[str, Any] = {"n": options.n}
         if not (index / "index.sqlite").exists():
             result |= build(corpus, index, n_bytes)
-        many = queries_of(corpus, min(MANY, options.n // 10))
+        many = queries_of(corpus, min(MANY, max(options.n // 10, 1)))
         result |= ask(index, queries_of(corpus, options.queries), list(many))
         say(result)
         if options.index is None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 import threading
@@ -21,7 +22,8 @@ from smsearch.errors import (
     ShrinkError,
     SourceError,
 )
-from smsearch.index.faiss_vectors import FaissIndex
+from smsearch.index.faiss_vectors import EightBits, FaissIndex
+from smsearch.index.mapped import MappedFile
 
 MakeIndex = Callable[..., Index]
 BUILTIN = Path(smsearch.__file__).parent / "models" / "builtin"
@@ -686,6 +688,31 @@ def test_derived_files_that_another_version_laid_out_are_named_and_written_again
         assert other.verify() == []
         assert other.search(QUESTION, 10) == before
         assert not other.rebuilt
+
+
+def test_derived_files_that_cannot_be_read_at_all_are_not_taken_for_another_versions(
+    index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def open_one_too_many(_file: MappedFile, _path: Path) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    before = sorted(path.name for path in index.folder.iterdir())
+    with monkeypatch.context() as patched:
+        patched.setattr(MappedFile, "__init__", open_one_too_many)
+        for act in (index.verify, index.repair):
+            with pytest.raises(IndexStateError, match=r"cannot read the derived files .*Too many open files"):
+                act()
+    assert sorted(path.name for path in index.folder.iterdir()) == before
+    assert index.verify() == []
+
+
+def test_tuning_writes_derived_files_of_another_version_again(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("smsearch.index.derived.FLAT_LIMIT", 10)
+    with monkeypatch.context() as patched, index._writing() as writer:
+        patched.setattr(EightBits, "serialized", lambda _index: memoryview(b"vectors in another order"))
+        writer.refresh_derived(force=True)
+    assert "wanted 0.9)" in index.tune(0.9).vector_index
+    assert index.verify() == []
 
 
 # -- large indexes ----------------------------------------------------------------------------

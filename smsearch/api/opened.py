@@ -157,8 +157,8 @@ class Index:
     ) -> tuple[Any, Any]:
         """The passages nearest to each of many queries by the cosine of their vectors alone, as numpy arrays.
 
-        The same as many searches with `mode="dense"`, but no passage is read, and many queries at once take a fraction
-        of the time that they take one by one.
+        What searches with `mode="dense"` find (to within the recall of an index so large that they look at some of it),
+        but no passage is read, and many queries at once take a fraction of the time that they take one by one.
 
         Args:
             queries: What is asked.

@@ -19,7 +19,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from smsearch.errors import NotFoundError
+from smsearch.errors import IndexStateError, NotFoundError
 from smsearch.files import reached, write_atomically
 from smsearch.index.changes import Changes
 from smsearch.index.checksums import intact_sql, require_intact
@@ -87,27 +87,28 @@ def open_derived(folder: Path, store: Store, dim: int) -> Derived | None:
     record = read_derived_record(store)
     if record is None or record.faults(folder):
         return None
-    path = {part: folder / file.name for part, file in record.files.items()}
     try:
-        tokens_file, words_file = MappedFile(path["tokens"]), MappedFile(path["words"])
-        passage_ids, tokens = _read_tokens(tokens_file, record.rows)
-        words = Postings.from_file(words_file)
-        columns_file = MappedFile(path[FILTERS]) if FILTERS in path else None
-        columns = FilterColumns.from_buffer(columns_file.data) if columns_file else None
-        vectors = open_vectors(
-            path["vectors"],
-            dim,
-            codes=path.get(CODES),
-            n_probes=record.tuned.n_probes if record.tuned else None,
-            fetch=_fetcher(store.connection, passage_ids, dim),
-        )
+        return _opened(folder, store, dim, record)
     except (RuntimeError, OSError, ValueError):  # swept by a writer just now, or not laid out as ours are
         return None
-    if not len(vectors) == len(words) == record.rows:
-        return None
-    tokens_file.let_go()  # all offsets were looked at
-    words_file.let_go()
-    return Derived(passage_ids, vectors, tokens, words, columns, record.tuned, record.langs, columns_file)
+
+
+def are_laid_out_otherwise(folder: Path, store: Store, dim: int) -> bool:
+    """Whether the derived files are what was written, and yet cannot be understood: another version wrote them.
+
+    Raises:
+        IndexStateError: If they cannot be read at all.
+    """
+    record = read_derived_record(store)
+    if record is None or record.faults(folder):
+        return False
+    try:
+        _opened(folder, store, dim, record)
+    except (RuntimeError, ValueError):
+        return True
+    except OSError as error:
+        raise IndexStateError(f"cannot read the derived files of {str(folder)!r} ({error.strerror})") from None
+    return False
 
 
 def derived_faults(folder: Path, store: Store) -> list[str]:
@@ -229,6 +230,34 @@ def later_passages(
         langs[lang] = None
     vectors = stored_vectors(store.connection, passage_ids, dim)
     return vectors, PackedTokens.from_bytes(tokens), Postings.from_packed(words), list(langs)
+
+
+def _opened(folder: Path, store: Store, dim: int, record: DerivedRecord) -> Derived:
+    """What the recorded files hold.
+
+    Raises:
+        RuntimeError: If FAISS cannot read its own.
+        OSError: If a file cannot be read at all.
+        ValueError: If one is not laid out as ours are.
+    """
+    path = {part: folder / file.name for part, file in record.files.items()}
+    tokens_file, words_file = MappedFile(path["tokens"]), MappedFile(path["words"])
+    passage_ids, tokens = _read_tokens(tokens_file, record.rows)
+    words = Postings.from_file(words_file)
+    columns_file = MappedFile(path[FILTERS]) if FILTERS in path else None
+    columns = FilterColumns.from_buffer(columns_file.data) if columns_file else None
+    vectors = open_vectors(
+        path["vectors"],
+        dim,
+        codes=path.get(CODES),
+        n_probes=record.tuned.n_probes if record.tuned else None,
+        fetch=_fetcher(store.connection, passage_ids, dim),
+    )
+    if not len(vectors) == len(words) == record.rows:
+        raise ValueError(f"{len(vectors)} vectors and {len(words)} lists of words are not those of {record.rows} rows")
+    tokens_file.let_go()  # all offsets were looked at
+    words_file.let_go()
+    return Derived(passage_ids, vectors, tokens, words, columns, record.tuned, record.langs, columns_file)
 
 
 def _fetcher(connection: Connection, passage_ids: NDArray[np.int64], dim: int) -> Any:  # noqa: ANN401  vectors.Fetch

@@ -53,7 +53,10 @@ class VectorIndex(Protocol):
         """Inner products of one query `(dim,)` with some rows; `(len(rows),)`."""
 
     def estimates(self, query: Vectors, rows: Rows) -> NDArray[np.float32]:
-        """What the scores are to within a hundredth, by the vectors that are at hand; `(len(rows),)`."""
+        """What the scores are to within a hundredth, by the vectors that are at hand; `(len(rows),)`.
+
+        Less of a vector whose numbers are far larger than those of all others.
+        """
 
 
 class ExactIndex:

@@ -10,7 +10,7 @@ from smsearch.errors import IndexDamagedError
 from smsearch.index.changes import changed_representatives, touched_documents
 from smsearch.index.checksums import CHECKED, intact_sql
 from smsearch.index.database import Connection, integrity_faults
-from smsearch.index.derived import Derived, derived_faults, open_derived
+from smsearch.index.derived import Derived, are_laid_out_otherwise, derived_faults, open_derived
 from smsearch.index.store import LOST
 from smsearch.index.writer import IndexWriter
 
@@ -85,12 +85,13 @@ def _vector_faults(writer: IndexWriter) -> Iterator[str]:
             yield f"the vector of passage {passage_id} has length {np.linalg.norm(vector):.4f}, not 1"
 
 
-def _derived_faults(writer: IndexWriter) -> list[str]:
-    faults = derived_faults(writer.folder, writer.store)
-    derived = open_derived(writer.folder, writer.store, writer.encoder.dim)
-    if derived is not None:
-        return [*faults, *_missing_faults(writer, derived)]
-    return faults or [f"the derived files of {str(writer.folder)!r} are laid out otherwise than by this version"]
+def _derived_faults(writer: IndexWriter) -> Iterator[str]:
+    place = writer.folder, writer.store
+    yield from derived_faults(*place)
+    if are_laid_out_otherwise(*place, writer.encoder.dim):
+        yield f"the derived files of {str(writer.folder)!r} are laid out otherwise than by this version"
+    elif derived := open_derived(*place, writer.encoder.dim):
+        yield from _missing_faults(writer, derived)
 
 
 def _missing_faults(writer: IndexWriter, derived: Derived) -> Iterator[str]:

@@ -27,6 +27,7 @@ from smsearch.index.database import (
     translated_errors,
 )
 from smsearch.index.derived import (
+    are_laid_out_otherwise,
     derived_faults,
     forget_derived,
     open_derived,
@@ -194,16 +195,14 @@ class IndexWriter:
         return True
 
     def repair_derived(self) -> bool:
-        """Write the derived files again if they cannot be opened, or are far behind; returns whether it did.
-
-        Other versions may lay out differently what stands in files that are sound.
+        """Write the derived files again if they are unusable, late or laid out by another version; whether it did.
 
         Raises:
-            IndexStateError: If the disk is full; what stood stays.
+            IndexStateError: If the disk is full, what stood stays; or if they cannot be read at all.
         """
         with translated_errors(self.folder):
-            is_usable = open_derived(self.folder, self.store, self.encoder.dim) is not None
-        return self.refresh_derived(force=not is_usable)
+            force = are_laid_out_otherwise(self.folder, self.store, self.encoder.dim)
+        return self.refresh_derived(force=force)
 
     def _is_late(self) -> bool:
         """Whether so much changed that writing the derived files again pays."""
@@ -227,7 +226,7 @@ class IndexWriter:
         Args:
             recall: Share of the ten nearest passages that are found, in `(0, 1]`.
         """
-        self.refresh_derived()
+        self.repair_derived()
         with translated_errors(self.folder), self.batch():
             derived = open_derived(self.folder, self.store, self.encoder.dim)
             if derived is None or not isinstance(derived.vectors, ClusteredIndex):

@@ -229,6 +229,25 @@ cli.main()
     ]
 
 
+@posix
+def test_control_c_that_python_swallows_at_the_very_end_leaves_no_trace() -> None:
+    at_the_end = """
+import signal, sys
+from smsearch.cli.interrupts import repeat_swallowed_interrupts
+
+class Finalized:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+
+repeat_swallowed_interrupts()
+for _ in range(3):
+    Finalized()
+sys.exit(3)
+"""
+    ran = subprocess.run([sys.executable, "-c", at_the_end], capture_output=True, check=False, timeout=25)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (3, b"", b"")
+
+
 def test_other_faults_in_finalizers_are_told_as_python_tells_them(environment: dict[str, str]) -> None:
     fault_in_a_finalizer = """
 import sys

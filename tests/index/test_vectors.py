@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import faiss
@@ -207,6 +208,46 @@ def test_many_queries_to_a_file_find_what_one_by_one_finds(tmp_path: Path, monke
         for most_read in (10**9, 10):
             monkeypatch.setattr("smsearch.index.faiss_vectors._MOST_READ", most_read)
             assert index.search(queries, 5, admitted=admitted)[1].tolist() == one_by_one
+
+
+def test_many_vectors_of_a_file_are_compared_like_a_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors = unit_vectors(700, 24)
+    (tmp_path / "vectors.faiss").write_bytes(clustered(vectors).serialized())
+    index = EightBits.open(MappedFile(tmp_path / "vectors.faiss"), 24)
+    rows = np.random.default_rng(3).integers(0, 700, 300)
+    read = index.estimates(vectors[0], rows)
+    monkeypatch.setattr("smsearch.index.faiss_vectors._MOST_READ", 10)
+    monkeypatch.setattr(MappedFile, "parts", None)  # they are mapped
+    assert index.estimates(vectors[0], rows).tolist() == read.tolist()
+    np.testing.assert_allclose(read, vectors[rows] @ vectors[0], atol=0.01)
+
+
+def test_threads_share_what_may_be_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors, queries = natural_vectors(400, 24), natural_vectors(9, 24, seed=2)
+    (tmp_path / "vectors.faiss").write_bytes(clustered(vectors).serialized())
+    index = EightBits.open(MappedFile(tmp_path / "vectors.faiss"), 24)
+    rows = np.tile(np.arange(400), (9, 1))
+    expected = [sorted(of_one) for of_one in index.best(queries, rows, 7).tolist()]
+    monkeypatch.setattr("os.cpu_count", lambda: 64)
+    monkeypatch.setattr("smsearch.index.faiss_vectors._MOST_READ", 10)
+    numbers: list[int] = []
+    pool = ThreadPoolExecutor
+
+    def counted(n: int) -> ThreadPoolExecutor:
+        numbers.append(n)
+        return pool(n)
+
+    monkeypatch.setattr("smsearch.index.faiss_vectors.ThreadPoolExecutor", counted)
+    for most in (10**6, 1_300, 1):
+        monkeypatch.setattr("smsearch.index.faiss_vectors._MOST_IN_MEMORY", most)
+        assert [sorted(of_one) for of_one in index.best(queries, rows, 7).tolist()] == expected
+    assert numbers == [9, 3, 1]
+
+
+def test_a_file_says_how_many_vectors_it_holds(tmp_path: Path) -> None:
+    vectors = unit_vectors(300, 24)
+    (tmp_path / "vectors.faiss").write_bytes(clustered(vectors).serialized())
+    assert faiss.read_index(str(tmp_path / "vectors.faiss")).ntotal == 300
 
 
 def test_vectors_whose_numbers_are_of_different_size_are_kept_in_fine_steps() -> None:
