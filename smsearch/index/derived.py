@@ -304,8 +304,11 @@ def _make_vectors(
         _fill(whole, store.connection, dim)
         return whole, None
     every = max(n // (_SAMPLED_PER_CLUSTER * cluster_count(n)), 1)
-    sample = stored_vectors(store.connection, passage_ids[::every], dim)
-    clusters = ClusteredIndex.train(sample, n, fetch=_fetcher(store.connection, passage_ids, dim))
+    clusters = ClusteredIndex.train(
+        stored_vectors(store.connection, passage_ids[::every], dim),  # kept no longer than that: it is large
+        n,
+        fetch=_fetcher(store.connection, passage_ids, dim),
+    )
     _fill(clusters, store.connection, dim)
     return clusters, tune(clusters, recall=recall_wanted(store))
 
