@@ -378,7 +378,10 @@ def _selector(faiss: Any, admitted: NDArray[np.bool_]) -> Any:  # noqa: ANN401  
 
 
 def _serialized(index: Any) -> memoryview:  # noqa: ANN401  faiss has no types
-    return memoryview(_faiss().serialize_index(index))
+    """Its bytes, taken piece by piece: `serialize_index` has all of them in memory twice."""
+    faiss, found = _faiss(), bytearray()
+    faiss.write_index(index, faiss.PyCallbackIOWriter(found.extend))
+    return memoryview(found)
 
 
 def _read(file: MappedFile) -> Any:  # noqa: ANN401  faiss has no types
