@@ -6,7 +6,6 @@ This is the one address of `faiss`.
 from __future__ import annotations
 
 import os
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import Any, Final
 
@@ -237,6 +236,8 @@ class EightBits:
         if self._file is None or not many:
             fill(0, len(rows))
             return found
+        from concurrent.futures import ThreadPoolExecutor  # one question does without it
+
         _ = self._places  # found once, not by every thread
         n_threads = min(os.cpu_count() or 1, len(rows), max(_MOST_IN_MEMORY // (n_at_once * rows.shape[1]), 1))
         bounds = np.linspace(0, len(rows), n_threads + 1).astype(int).tolist()

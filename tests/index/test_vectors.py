@@ -237,7 +237,7 @@ def test_threads_share_what_may_be_in_memory(tmp_path: Path, monkeypatch: pytest
         numbers.append(n)
         return pool(n)
 
-    monkeypatch.setattr("smsearch.index.faiss_vectors.ThreadPoolExecutor", counted)
+    monkeypatch.setattr("concurrent.futures.ThreadPoolExecutor", counted)
     for most in (10**6, 1_300, 1):
         monkeypatch.setattr("smsearch.index.faiss_vectors._MOST_IN_MEMORY", most)
         assert [sorted(of_one) for of_one in index.best(queries, rows, 7).tolist()] == expected
