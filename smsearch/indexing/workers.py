@@ -7,6 +7,7 @@ the caller's script, so that it works in notebooks, in scripts without a main gu
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import struct
@@ -33,6 +34,7 @@ B = TypeVar("B", bound=Batch)
 _HEAD: Final = struct.Struct("<IQ")
 _FINGERPRINT_BYTES: Final = 16
 _IN_FLIGHT: Final = 2  # batches of one worker
+_STANDARD_OUTPUT, _STANDARD_ERROR = 1, 2
 _START: Final = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from smsearch.indexing.workers import serve; serve()"
 )
@@ -172,13 +174,26 @@ def job_count() -> int:
 
 def serve() -> None:
     """Be a worker: prepare what comes on standard input until it ends, or nobody wants it any more."""
+    gc.disable()  # what is prepared holds no cycles, and looking for them takes a tenth of the time
+    answers = _answers_alone()
     try:
-        _prepare_until_end()
+        _prepare_until_end(answers)
     except BrokenPipeError:  # whoever asked was killed; what is buffered goes nowhere
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), answers.fileno())
 
 
-def _prepare_until_end() -> None:
+def _answers_alone() -> IO[bytes]:
+    """Standard output, for answers alone: what a library prints goes to standard error.
+
+    With a buffer even where `PYTHONUNBUFFERED` is set: without one, what a process had not yet written when it was
+    stopped (Ctrl-Z) would be lost.
+    """
+    answers = os.fdopen(os.dup(_STANDARD_OUTPUT), "wb")
+    os.dup2(_STANDARD_ERROR, _STANDARD_OUTPUT)
+    return answers
+
+
+def _prepare_until_end(answers: IO[bytes]) -> None:
     first = read_frame(sys.stdin.buffer)
     if first is None:  # whoever asked was killed before it could say for what
         return
@@ -187,16 +202,16 @@ def _prepare_until_end() -> None:
     options = CutOptions(**setup["options"])
     while (frame := read_frame(sys.stdin.buffer)) is not None:
         if encoder.fingerprint != setup["fingerprint"]:
-            write_frame(sys.stdout.buffer, {"error": f"the encoder {encoder.name!r} has changed on the disk"})
+            write_frame(answers, {"error": f"the encoder {encoder.name!r} has changed on the disk"})
             return
         batch = _unpacked_batch(frame[0])
         try:
             prepared = Preparer(encoder, options).prepare(batch)
         except EncoderError as error:
-            write_frame(sys.stdout.buffer, {"error": str(error)})
+            write_frame(answers, {"error": str(error)})
             return
         head, data = _packed(prepared)
-        write_frame(sys.stdout.buffer, head, data)
+        write_frame(answers, head, data)
 
 
 def write_frame(file: IO[bytes], head: object, data: bytes = b"") -> None:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import io
+import os
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -112,10 +119,10 @@ def test_a_frame_cut_off_is_the_end(cut: int) -> None:
     assert read_frame(io.BytesIO(whole[:cut] if cut < len(whole) else whole[:-1])) is None
 
 
-def _worker() -> subprocess.Popen[bytes]:
+def _worker(env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-c", workers._START, "[]"]
     command[2] = command[2].replace("sys.path[:] = json.loads(sys.argv[1]); ", "")
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env)
 
 
 def test_a_worker_whose_caller_is_killed_before_it_said_anything_ends_in_silence() -> None:
@@ -136,3 +143,64 @@ def test_a_worker_whose_caller_is_killed_before_it_has_read_ends_in_silence() ->
     assert process.stderr.read() == b""
     process.stderr.close()
     process.wait(timeout=60)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="processes cannot be stopped there")
+def test_a_worker_that_is_stopped_in_the_midst_of_an_answer_goes_on_with_the_rest() -> None:
+    texts = [f"{document.text}\n\nCopy {i}." for document in DOCUMENTS[:5] for i in range(6)]
+    documents = [Document(str(i), text) for i, text in enumerate(texts)]
+    expected = Preparer(BUILTIN, CutOptions()).prepare(Batch(documents, [{}] * len(documents)))
+    setup = {"encoder": "builtin", "fingerprint": BUILTIN.fingerprint, "options": asdict(CutOptions())}
+    packed = [[document.doc_id, document.text, "", "und", []] for document in documents]
+    with _worker(os.environ | {"PYTHONUNBUFFERED": "1"}) as process:  # as in many containers: no buffer of Python's own
+        assert process.stdin is not None
+        assert process.stdout is not None
+        write_frame(process.stdin, setup)
+        write_frame(process.stdin, {"documents": packed, "standing": [{}] * len(packed), "recurring": []})
+        process.stdin.close()
+        _wait_until_full(process.stdout)
+        process.send_signal(signal.SIGSTOP)
+        os.waitpid(process.pid, os.WUNTRACED)
+        process.send_signal(signal.SIGCONT)
+        frame = read_frame(process.stdout)
+    assert frame is not None
+    assert list(workers._unpacked(documents, *frame, 2 * BUILTIN.dim)) == expected
+
+
+def _wait_until_full(pipe: IO[bytes]) -> None:
+    """Wait until whoever writes to a pipe waits for it to be read."""
+    import fcntl
+    import termios
+
+    before, now = -1, 0
+    while not now or now != before:
+        time.sleep(0.3)
+        before, now = now, int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
+def test_what_is_printed_while_a_worker_prepares_is_no_answer(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    printing = (
+        "import os; from smsearch.indexing.preparing import Preparer; prepare = Preparer.prepare; "
+        "Preparer.prepare = lambda self, batch: (os.write(1, b'as a library might'), prepare(self, batch))[1]; serve()"
+    )
+    monkeypatch.setattr(workers, "_START", workers._START.removesuffix("serve()") + printing)
+    batch = Batch(DOCUMENTS[:1], [{}])
+    with Workers(1, BUILTIN, CutOptions()) as several:
+        ((_, found),) = several.prepare([batch])
+    assert found == Preparer(BUILTIN, CutOptions()).prepare(batch)
+    assert capfd.readouterr() == ("", "as a library might")
+
+
+def test_what_is_prepared_leaves_nothing_for_the_garbage_collector() -> None:
+    batch = Batch(DOCUMENTS, [{}] * len(DOCUMENTS))
+    Preparer(BUILTIN, CutOptions()).prepare(batch)
+    gc.collect()
+    gc.disable()  # as in a worker
+    try:
+        for _ in range(20):
+            Preparer(BUILTIN, CutOptions()).prepare(batch)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
