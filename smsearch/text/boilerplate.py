@@ -109,6 +109,7 @@ _RULES = (
     ("links", re.compile(_LINK)),
 )
 
+_LETTER_OR_DIGIT = re.compile(r"[^\W_]")
 _LONGEST_RULE = 400
 _LONGEST_RECURRING = 200
 _FEWEST_DOCUMENTS = 4
@@ -181,4 +182,4 @@ def _reason(line: Line, recurring: frozenset[str]) -> str:
 
 
 def _is_ornament(text: str) -> bool:
-    return not any(char.isalnum() for char in text)
+    return _LETTER_OR_DIGIT.search(text) is None

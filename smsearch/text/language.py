@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from itertools import islice
 from threading import Lock
 
 from smsearch.records import UNKNOWN_LANG
@@ -145,7 +146,7 @@ def _subtag(subtag: str) -> str:
 
 
 def _detect(texts: Sequence[str]) -> list[str]:
-    found = [_by_script(text) if sum(map(str.isalpha, text)) >= _FEWEST_LETTERS else UNKNOWN_LANG for text in texts]
+    found = [_by_script(text) if _has_letters(text) else UNKNOWN_LANG for text in texts]
     open_ones = [i for i, lang in enumerate(found) if lang is None]
     if open_ones:
         from smsearch.text.identifier import identifier
@@ -153,6 +154,11 @@ def _detect(texts: Sequence[str]) -> list[str]:
         for i, (tag, confidence) in zip(open_ones, identifier().classify([texts[i] for i in open_ones]), strict=True):
             found[i] = _DETECTED_AS.get(tag) or normalise_lang(tag) if confidence >= _LEAST_CONFIDENCE else UNKNOWN_LANG
     return [str(lang) for lang in found]
+
+
+def _has_letters(text: str) -> bool:
+    """Whether there are enough to tell a language by."""
+    return len(list(islice(filter(str.isalpha, text), _FEWEST_LETTERS))) == _FEWEST_LETTERS
 
 
 def _by_script(text: str) -> str | None:
