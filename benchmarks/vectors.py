@@ -78,9 +78,10 @@ def measure(vectors: np.ndarray, queries: np.ndarray, path: Path) -> dict[str, A
         index.add(vectors[start : start + AT_ONCE].astype(np.float32))
     added = time.perf_counter()
     tuned = tune(index)
-    path.write_bytes(index.serialized())
     codes = path.with_name("codes.faiss")
-    codes.write_bytes(index.serialized_codes() or b"")
+    for name, serialize in ((path, index.serialize), (codes, index.serialize_codes)):
+        with name.open("wb") as file:
+            serialize(file.write)
     del index
     opened = open_vectors(path, vectors.shape[1], codes=codes, n_probes=tuned.n_probes, fetch=fetch)
 

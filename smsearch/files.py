@@ -6,12 +6,15 @@ import hashlib
 import json
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, TypeAlias
 
 from smsearch.errors import IndexLockedError
+
+Write: TypeAlias = Callable[[bytes | memoryview], object]
+"""Takes the next bytes of a file."""
 
 _BLOCK = 1 << 20
 _DIES_AT = "SMSEARCH_DIES_AT"
@@ -58,11 +61,26 @@ def read_json_object(path: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def write_atomically(path: Path, *data: bytes | memoryview) -> str:
-    """Write a file so that a reader sees the old content or the new, never a part.
+class FileAside:
+    """A file on its way to its name; see `written_atomically`."""
 
-    The bytes, one piece after the other, go to a temporary file beside it, are flushed to the disk, and take the name
-    by a rename; the folder is flushed too, so the name survives a power cut.
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._digest = hashlib.sha256()
+
+    def write(self, piece: bytes | memoryview) -> None:
+        """Append some bytes."""
+        self._file.write(piece)
+        self._digest.update(piece)
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of what was written, 64 hexadecimal digits."""
+        return self._digest.hexdigest()
+
+
+def write_atomically(path: Path, *data: bytes | memoryview) -> str:
+    """Write a file so that a reader sees the old content or the new, never a part; see `written_atomically`.
 
     Returns:
         The SHA-256 of the data, 64 hexadecimal digits.
@@ -70,13 +88,26 @@ def write_atomically(path: Path, *data: bytes | memoryview) -> str:
     Raises:
         OSError: If the disk is full or the folder cannot be written; the old file stands.
     """
+    with written_atomically(path) as file:
+        for piece in data:
+            file.write(piece)
+    return file.sha256
+
+
+@contextmanager
+def written_atomically(path: Path) -> Iterator[FileAside]:
+    """Write a file piece by piece so that a reader sees the old content or the new, never a part.
+
+    The bytes go to a temporary file beside it, are flushed to the disk, and take the name by a rename; the folder
+    is flushed too, so the name survives a power cut.
+
+    Raises:
+        OSError: If the disk is full or the folder cannot be written; the old file stands.
+    """
     aside = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
-    digest = hashlib.sha256()
     try:
         with aside.open("xb") as file:
-            for piece in data:
-                file.write(piece)
-                digest.update(piece)
+            yield FileAside(file)
             file.flush()
             os.fsync(file.fileno())
         reached(f"{path.suffix} file aside")
@@ -85,7 +116,6 @@ def write_atomically(path: Path, *data: bytes | memoryview) -> str:
         aside.unlink(missing_ok=True)
         raise
     _flush_folder(path.parent)
-    return digest.hexdigest()
 
 
 def delete_durably(path: Path) -> None:

@@ -675,7 +675,7 @@ def test_derived_files_that_another_version_laid_out_are_named_and_written_again
 ) -> None:
     before = index.search(QUESTION, 10)
     with monkeypatch.context() as patched, index._writing() as writer:
-        patched.setattr(FaissIndex, "serialized", lambda _index: memoryview(b"vectors in another order"))
+        patched.setattr(FaissIndex, "serialize", lambda _index, write: write(b"vectors in another order"))
         writer.refresh_derived(force=True)
     with open_index(index.folder) as other:
         assert other.search(QUESTION, 10) == before
@@ -709,7 +709,7 @@ def test_derived_files_that_cannot_be_read_at_all_are_not_taken_for_another_vers
 def test_tuning_writes_derived_files_of_another_version_again(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("smsearch.index.derived.FLAT_LIMIT", 10)
     with monkeypatch.context() as patched, index._writing() as writer:
-        patched.setattr(EightBits, "serialized", lambda _index: memoryview(b"vectors in another order"))
+        patched.setattr(EightBits, "serialize", lambda _index, write: write(b"vectors in another order"))
         writer.refresh_derived(force=True)
     assert "wanted 0.9)" in index.tune(0.9).vector_index
     assert index.verify() == []

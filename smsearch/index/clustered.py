@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from smsearch.files import Write
 from smsearch.index.faiss_vectors import Codes, EightBits, FaissIndex, counted
 from smsearch.index.mapped import MappedFile
 from smsearch.index.vectors import Fetch, Rows, Vectors, by_score_then_row, inner_products_of
@@ -85,13 +86,14 @@ class ClusteredIndex:
         if self._codes is not None:
             self._codes.add(vectors)
 
-    def serialized(self) -> memoryview:
-        """The bytes of the file of vectors."""
-        return self._eight_bits.serialized()
+    def serialize(self, write: Write) -> None:
+        """Hand over the bytes of the file of vectors, piece by piece."""
+        self._eight_bits.serialize(write)
 
-    def serialized_codes(self) -> memoryview | None:
-        """The bytes of the file of codes, if there are any."""
-        return None if self._codes is None else self._codes.serialized()
+    def serialize_codes(self, write: Write) -> None:
+        """Hand over the bytes of the file of codes; there are none without codes."""
+        if self._codes is not None:
+            self._codes.serialize(write)
 
     def search(
         self, queries: Vectors, k: int, *, admitted: NDArray[np.bool_] | None = None, exact: bool = False

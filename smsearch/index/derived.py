@@ -10,7 +10,7 @@ a file is the very one that was written (same number, size and times of change),
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smsearch.errors import IndexStateError, NotFoundError
-from smsearch.files import reached, write_atomically
+from smsearch.files import Write, reached, written_atomically
 from smsearch.index.changes import Changes
 from smsearch.index.checksums import intact_sql, require_intact
 from smsearch.index.clustered import FLAT_LIMIT, ClusteredIndex, cluster_count, open_vectors
@@ -135,22 +135,25 @@ def write_derived(folder: Path, store: Store, dim: int) -> None:
     generation = derived_generation(store) + 1
     files: dict[str, DerivedFile] = {}
 
-    def write(part: str, pieces: Iterable[memoryview]) -> None:
+    def write(part: str, serialize: Callable[[Write], object]) -> None:
         path = folder / f"{part}-{generation:06d}.{SUFFIXES[part]}"
-        files[part] = DerivedFile.of(path, write_atomically(path, *pieces))
+        with written_atomically(path) as file:
+            serialize(file.write)
+        files[part] = DerivedFile.of(path, file.sha256)
         reached(f"{part} written")
 
+    def write_arrays(part: str, arrays: Iterable[NDArray[Any]]) -> None:
+        write(part, lambda write: [write(_bytes_of(array)) for array in arrays])
+
     passage_ids, tokens = _make_tokens(store)
-    arrays: list[NDArray[Any]] = [passage_ids, tokens.offsets, tokens.steps]
-    write("tokens", map(_bytes_of, arrays))
-    arrays.clear()
+    write_arrays("tokens", [passage_ids, tokens.offsets, tokens.steps])
     del tokens
-    write("words", map(_bytes_of, _make_words(store).buffers()))
-    write(FILTERS, map(_bytes_of, make_filter_columns(store).buffers()))
+    write_arrays("words", _make_words(store).buffers())
+    write_arrays(FILTERS, make_filter_columns(store).buffers())
     vectors, tuned = _make_vectors(store, passage_ids, dim)
-    write("vectors", [vectors.serialized()])
-    if isinstance(vectors, ClusteredIndex) and (codes := vectors.serialized_codes()):
-        write(CODES, [codes])
+    write("vectors", vectors.serialize)
+    if isinstance(vectors, ClusteredIndex) and vectors.has_codes:
+        write(CODES, vectors.serialize_codes)
     DerivedRecord(generation, len(passage_ids), files, tuned, list(store.counts_by("lang"))).store(store)
     Changes(store).clear()
     reached("derived files recorded")

@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from smsearch.files import Write
 from smsearch.index.mapped import MappedFile
 from smsearch.index.turning import dealing, evening, largest_of
 from smsearch.index.vectors import Rows, Vectors, by_score_then_row, inner_products_of
@@ -67,9 +68,9 @@ class FaissIndex:
             self._index.train(rows)
         self._index.add(rows)
 
-    def serialized(self) -> memoryview:
-        """The bytes of the index file."""
-        return _serialized(self._index)
+    def serialize(self, write: Write) -> None:
+        """Hand over the bytes of the file, piece by piece."""
+        _serialize(self._index, write)
 
     def search(
         self, queries: Vectors, k: int, *, admitted: NDArray[np.bool_] | None = None, exact: bool = False
@@ -183,11 +184,11 @@ class EightBits:
         """Append rows; `(n, dim)` float32."""
         self._index.add(_whole_numbers(self._turned(vectors)))
 
-    def serialized(self) -> memoryview:
-        """The bytes of the file."""
+    def serialize(self, write: Write) -> None:
+        """Hand over the bytes of the file, piece by piece."""
         self._index.set_direct_map_type(_faiss().DirectMap.NoMap)  # 8 bytes a row, which readers do not need
         self._whole.ntotal = self._index.ntotal
-        return _serialized(self._whole)
+        _serialize(self._whole, write)
 
     def nearest(self, queries: Vectors, k: int, admitted: NDArray[np.bool_] | None, n_probes: int) -> Rows:
         """Rows, best first, `(n_queries, k)`; -1 where there are no more in the clusters visited."""
@@ -333,9 +334,9 @@ class Codes:
         _prepared(len(vectors))
         self._index.add(np.ascontiguousarray(vectors, np.float32))
 
-    def serialized(self) -> memoryview:
-        """The bytes of the file."""
-        return _serialized(self._index)
+    def serialize(self, write: Write) -> None:
+        """Hand over the bytes of the file, piece by piece."""
+        _serialize(self._index, write)
 
     def nearest(self, queries: Vectors, k: int, admitted: NDArray[np.bool_] | None, n_probes: int) -> Rows:
         """Rows that score above 0, best first, `(n_queries, k)`; -1 where no more are in the clusters visited."""
@@ -378,11 +379,10 @@ def _selector(faiss: Any, admitted: NDArray[np.bool_]) -> Any:  # noqa: ANN401  
     return selector
 
 
-def _serialized(index: Any) -> memoryview:  # noqa: ANN401  faiss has no types
-    """Its bytes, taken piece by piece: `serialize_index` has all of them in memory twice."""
-    faiss, found = _faiss(), bytearray()
-    faiss.write_index(index, faiss.PyCallbackIOWriter(found.extend))
-    return memoryview(found)
+def _serialize(index: Any, write: Write) -> None:  # noqa: ANN401  faiss has no types
+    """Hand over its bytes piece by piece: `serialize_index` has all of them in memory twice."""
+    faiss = _faiss()
+    faiss.write_index(index, faiss.PyCallbackIOWriter(write))
 
 
 def _read(file: MappedFile) -> Any:  # noqa: ANN401  faiss has no types

@@ -22,7 +22,7 @@ class RepeatKeys:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._new: dict[int, list[int]] | None = None
+        self._new: dict[int, tuple[int, ...]] | None = None  # lists would keep the garbage collector busy
         self._n_new = 0
 
     def enter(self, passage_id: int, keys: Sequence[int]) -> None:
@@ -31,7 +31,7 @@ class RepeatKeys:
         packed = array("q", keys).tobytes()
         self._connection.execute("INSERT OR REPLACE INTO new_keys VALUES (?, ?)", (passage_id, packed))
         for key in keys:
-            new.setdefault(key, []).append(passage_id)
+            new[key] = (*new.get(key, ()), passage_id)
         self._n_new += 1
         if self._n_new > _MOST_NEW:
             self.settle()
@@ -45,7 +45,7 @@ class RepeatKeys:
         self._connection.execute("DELETE FROM new_keys WHERE passage_id = ?", (passage_id,))
         for key in keys:
             if passage_id in new.get(key, ()):
-                new[key].remove(passage_id)
+                new[key] = tuple(each for each in new[key] if each != passage_id)
 
     def met(self, keys: Sequence[int], *, most: int) -> list[tuple[int, bool]]:
         """Representatives that share a key, and whether it is the first: those first, then by how many they share.
@@ -93,11 +93,11 @@ class RepeatKeys:
         """Forget what is kept in memory: the transaction it belongs to was taken back."""
         self._new = None
 
-    def _loaded(self) -> dict[int, list[int]]:
+    def _loaded(self) -> dict[int, tuple[int, ...]]:
         if self._new is None:
             self._new, self._n_new = {}, 0
             for passage_id, packed in self._connection.execute("SELECT passage_id, keys FROM new_keys"):
                 for key in array("q", packed):
-                    self._new.setdefault(key, []).append(passage_id)
+                    self._new[key] = (*self._new.get(key, ()), passage_id)
                 self._n_new += 1
         return self._new

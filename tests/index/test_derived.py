@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from collections.abc import Callable
 from itertools import product
@@ -10,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from smsearch.errors import IndexStateError
+from smsearch.files import FileAside
 from smsearch.index.clustered import ClusteredIndex
 from smsearch.index.derived import (
     derived_faults,
@@ -146,6 +149,29 @@ def test_write_interrupted_before_it_was_recorded_leaves_the_old_state_usable(tm
     before = answers(tmp_path)
     (tmp_path / "vectors-000002.faiss").write_bytes(b"half an index")
     (tmp_path / ".tokens-000002.bin.00ff00ff").write_bytes(b"")
+    assert answers(tmp_path) == before
+    with open_writer(tmp_path) as writer:
+        assert writer.refresh_derived(force=True)
+    assert answers(tmp_path) == before
+    assert derived_files(tmp_path) == FILES_OF_2
+
+
+@pytest.mark.parametrize("n_pieces", [0, 4, 50])  # in the tokens, the words, the vectors
+def test_a_disk_that_fills_up_leaves_the_old_files(
+    tmp_path: Path, n_pieces: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(tmp_path, "ape bee", "cat")
+    before, left = answers(tmp_path), [b""] * n_pieces
+
+    def write(_file: FileAside, _piece: bytes | memoryview) -> None:
+        if not left:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        left.pop()
+
+    with open_writer(tmp_path) as writer, monkeypatch.context() as patched:
+        patched.setattr(FileAside, "write", write)
+        with pytest.raises(IndexStateError, match=r"cannot write the derived files .*No space left.* make room"):
+            writer.refresh_derived(force=True)
     assert answers(tmp_path) == before
     with open_writer(tmp_path) as writer:
         assert writer.refresh_derived(force=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from smsearch.files import Write
 from smsearch.index.clustered import ClusteredIndex, cluster_count, open_vectors
 from smsearch.index.faiss_vectors import EightBits, FaissIndex
 from smsearch.index.mapped import MappedFile
@@ -38,6 +41,13 @@ def clustered(vectors: Vectors) -> ClusteredIndex:
     return index
 
 
+def save(serialize: Callable[[Write], None], path: Path) -> int:
+    """Write a file of vectors; returns its length."""
+    with path.open("wb") as file:
+        serialize(file.write)
+    return path.stat().st_size
+
+
 @pytest.mark.parametrize("kind", [FaissIndex, ClusteredIndex])
 def test_reopened_index_gives_the_same_numbers(
     tmp_path: Path, kind: type[FaissIndex | ClusteredIndex], monkeypatch: pytest.MonkeyPatch
@@ -52,10 +62,10 @@ def test_reopened_index_gives_the_same_numbers(
         index.add(vectors[200:])
         n_probes = None
     path, codes = tmp_path / "vectors.faiss", None
-    path.write_bytes(index.serialized())
+    save(index.serialize, path)
     if isinstance(index, ClusteredIndex):
         codes = tmp_path / "codes.faiss"
-        codes.write_bytes(index.serialized_codes() or b"")
+        save(index.serialize_codes, codes)
     for has_pread in (True, False):
         if not has_pread:
             monkeypatch.delattr("os.pread")
@@ -133,7 +143,7 @@ def test_more_queries_than_are_kept_in_memory_at_once_are_scored_alike() -> None
 def test_a_file_of_other_vectors_is_refused(tmp_path: Path, n_probes: int | None) -> None:
     vectors = unit_vectors(50, 24)
     index = clustered(vectors) if n_probes else FaissIndex.empty(24)
-    (tmp_path / "vectors.faiss").write_bytes(index.serialized())
+    save(index.serialize, tmp_path / "vectors.faiss")
     with pytest.raises(ValueError, match="does not hold vectors of 40"):
         open_vectors(tmp_path / "vectors.faiss", 40, n_probes=n_probes, fetch=lambda rows: vectors[rows])
 
@@ -178,8 +188,8 @@ def test_codes_keep_to_what_is_admitted_and_find_all_of_it() -> None:
 
 def test_codes_of_other_vectors_are_refused(tmp_path: Path) -> None:
     index, other = clustered(unit_vectors(100, 24)), clustered(unit_vectors(90, 24))
-    (tmp_path / "vectors.faiss").write_bytes(index.serialized())
-    (tmp_path / "codes.faiss").write_bytes(other.serialized_codes() or b"")
+    save(index.serialize, tmp_path / "vectors.faiss")
+    save(other.serialize_codes, tmp_path / "codes.faiss")
     with pytest.raises(ValueError, match="90 codes of 24 numbers are not those of 100 of 24"):
         open_vectors(
             tmp_path / "vectors.faiss",
@@ -193,8 +203,8 @@ def test_codes_of_other_vectors_are_refused(tmp_path: Path) -> None:
 def test_many_queries_to_a_file_find_what_one_by_one_finds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     vectors, queries = natural_vectors(3_000, 24), natural_vectors(60, 24, seed=2)
     made = clustered(vectors)
-    (tmp_path / "vectors.faiss").write_bytes(made.serialized())
-    (tmp_path / "codes.faiss").write_bytes(made.serialized_codes() or b"")
+    save(made.serialize, tmp_path / "vectors.faiss")
+    save(made.serialize_codes, tmp_path / "codes.faiss")
     index = open_vectors(
         tmp_path / "vectors.faiss",
         24,
@@ -212,7 +222,7 @@ def test_many_queries_to_a_file_find_what_one_by_one_finds(tmp_path: Path, monke
 
 def test_many_vectors_of_a_file_are_compared_like_a_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     vectors = unit_vectors(700, 24)
-    (tmp_path / "vectors.faiss").write_bytes(clustered(vectors).serialized())
+    save(clustered(vectors).serialize, tmp_path / "vectors.faiss")
     index = EightBits.open(MappedFile(tmp_path / "vectors.faiss"), 24)
     rows = np.random.default_rng(3).integers(0, 700, 300)
     read = index.estimates(vectors[0], rows)
@@ -224,7 +234,7 @@ def test_many_vectors_of_a_file_are_compared_like_a_few(tmp_path: Path, monkeypa
 
 def test_threads_share_what_may_be_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     vectors, queries = natural_vectors(400, 24), natural_vectors(9, 24, seed=2)
-    (tmp_path / "vectors.faiss").write_bytes(clustered(vectors).serialized())
+    save(clustered(vectors).serialize, tmp_path / "vectors.faiss")
     index = EightBits.open(MappedFile(tmp_path / "vectors.faiss"), 24)
     rows = np.tile(np.arange(400), (9, 1))
     expected = [sorted(of_one) for of_one in index.best(queries, rows, 7).tolist()]
@@ -246,7 +256,7 @@ def test_threads_share_what_may_be_in_memory(tmp_path: Path, monkeypatch: pytest
 
 def test_a_file_says_how_many_vectors_it_holds(tmp_path: Path) -> None:
     vectors = unit_vectors(300, 24)
-    (tmp_path / "vectors.faiss").write_bytes(clustered(vectors).serialized())
+    save(clustered(vectors).serialize, tmp_path / "vectors.faiss")
     assert faiss.read_index(str(tmp_path / "vectors.faiss")).ntotal == 300
 
 
@@ -269,7 +279,7 @@ def test_the_best_of_each_query_are_of_its_own_rows_and_none_is_missing(
     vectors, queries = natural_vectors(400, 24), natural_vectors(7, 24, seed=2)
     made = EightBits.train(vectors, 16)
     made.add(vectors)
-    (tmp_path / "vectors.faiss").write_bytes(made.serialized())
+    save(made.serialize, tmp_path / "vectors.faiss")
     rows = np.array([np.random.default_rng(i).permutation(400)[:50] for i in range(7)])
     for i in range(7):
         rows[i, 10 * i :] = -1  # from none to all but none
@@ -335,12 +345,12 @@ def test_a_query_without_tokens_finds_as_many_passages_among_codes_too() -> None
             assert inside is None or inside[rows].all()
 
 
-def test_a_file_of_vectors_holds_nothing_that_was_only_needed_to_make_it() -> None:
+def test_a_file_of_vectors_holds_nothing_that_was_only_needed_to_make_it(tmp_path: Path) -> None:
     vectors = unit_vectors(700, 24)
     index = clustered(vectors)
-    before = len(index.serialized())
+    before = save(index.serialize, tmp_path / "vectors.faiss")
     index.estimates(vectors[0], np.arange(20))
-    assert len(index.serialized()) == before
+    assert save(index.serialize, tmp_path / "vectors.faiss") == before
     assert index.estimates(vectors[0], np.arange(20)).tolist()[0] == pytest.approx(1, abs=0.01)
 
 
@@ -348,7 +358,7 @@ def test_vectors_that_faiss_copied_are_not_looked_for_in_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     vectors = unit_vectors(700, 24)
-    (tmp_path / "vectors.faiss").write_bytes(clustered(vectors).serialized())
+    save(clustered(vectors).serialize, tmp_path / "vectors.faiss")
     for is_within in (True, False):
         if not is_within:
             monkeypatch.setattr("smsearch.index.mapped.MappedFile.place_of", lambda _file, _address: -1)
@@ -401,3 +411,14 @@ def test_a_look_at_some_rows_takes_one_thread(kind: type[FaissIndex | ClusteredI
     faiss.omp_set_num_threads(2)
     index.estimates(vectors[0], np.arange(300))
     assert faiss.omp_get_max_threads() == 1
+
+
+def test_a_disk_that_is_full_is_said_as_it_is(tmp_path: Path) -> None:
+    def refuse(_piece: bytes | memoryview) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    index = clustered(unit_vectors(700, 24))
+    for serialize in (index.serialize, index.serialize_codes):
+        with pytest.raises(OSError, match="No space left on device"):
+            serialize(refuse)
+    assert save(index.serialize, tmp_path / "vectors.faiss") > 700 * 24
