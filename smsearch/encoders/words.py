@@ -91,7 +91,7 @@ class WordCutter:
             vocabulary: Says what each character is normalised to.
         """
         self._normalizer = tokenizer.normalizer
-        self._tokenizer = tokenizer
+        self._tokenizer, self._model = tokenizer, tokenizer.model
         tokenizer.normalizer = None
         self._awkward = _awkward_characters(vocabulary)
         self._parts = _WordParts(vocabulary)
@@ -148,22 +148,24 @@ class WordCutter:
         new, self._numbers.new = self._numbers.new, []
         if not new:
             return
-        found = [self._entries(word) for word in new]
+        found = [self._of_parts(word) for word in new]
         rest = [i for i, ids in enumerate(found) if ids is None]
         cut = self._tokenizer.encode_batch_fast([new[i] for i in rest], add_special_tokens=False)
         for i, each in zip(rest, cut, strict=True):
             found[i] = each.ids
         self._append([ids or [] for ids in found])
 
-    def _entries(self, word: str) -> list[int] | None:
-        """The ids of a word all parts of which are entries; else None."""
-        ids = []
+    def _of_parts(self, word: str) -> list[int] | None:
+        """The ids of a word from those of its parts; None where the tokenizer must say what these are."""
+        ids: list[int] = []
         for part in self._parts.of(word):
             number = self._entry(f"▁{part}")
-            if number is None:
-                return None
-            ids.append(number)
+            ids += self._cut_part(part) if number is None else [number]
         return ids or None
+
+    def _cut_part(self, part: str) -> list[int]:
+        """By the tokenizer's model alone, in little more than half the time."""
+        return [token.id for token in self._model.tokenize(f"▁{part}")]
 
     def _append(self, found: Sequence[Sequence[int] | NDArray[np.int32]]) -> None:
         lengths = np.fromiter(map(len, found), np.int64, len(found))
