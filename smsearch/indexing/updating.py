@@ -21,6 +21,7 @@ from smsearch.sources import read_source
 from smsearch.text.boilerplate import recurring_lines
 
 Progress = Callable[[int], None]
+_Seen = dict[str, None]  # a set of a million would be walked through by every collection of garbage
 
 _BATCH_CHARACTERS = 500_000
 _BATCH_DOCUMENTS = 500
@@ -156,7 +157,7 @@ class Updater:
         with self._writer.batch():
             source_id = self._writer.record_source(source)
         n_failed = len(self._tally.failed)
-        seen: set[str] = set()
+        seen: _Seen = {}
         stored = dict.fromkeys(self._writer.store.document_ids(source_id))
         documents = self._documents(source, stored, seen)
         sample = list(_sampled(documents))
@@ -171,17 +172,17 @@ class Updater:
         else:
             self._tally.vanished += missing
 
-    def _documents(self, source: Source, stored: Collection[str], seen: set[str]) -> Iterator[Document]:
+    def _documents(self, source: Source, stored: Collection[str], seen: _Seen) -> Iterator[Document]:
         """The documents of a source under the identifiers they have in this index."""
         for found in _read_or_say(source):
             if isinstance(found, Unread):
                 (self._tally.failed if found.failed else self._tally.skipped).append(found)
                 continue
             doc_id = self._free_id(found.doc_id, source, stored, seen)
-            seen.add(doc_id)
+            seen[doc_id] = None
             yield replace(found, doc_id=doc_id)
 
-    def _free_id(self, doc_id: str, source: Source, stored: Collection[str], seen: set[str]) -> str:
+    def _free_id(self, doc_id: str, source: Source, stored: Collection[str], seen: _Seen) -> str:
         """The identifier a document has in this index: its own, unless another document has that.
 
         One that stands under another source gets the name of its source before it; one that two
@@ -196,7 +197,7 @@ class Updater:
         candidates = (each for each in self._candidates(doc_id, source, seen) if each not in seen)
         return next(each for each in candidates if self._writer.store.find_document(each) is None)
 
-    def _candidates(self, doc_id: str, source: Source, seen: set[str]) -> Iterator[str]:
+    def _candidates(self, doc_id: str, source: Source, seen: _Seen) -> Iterator[str]:
         """Identifiers a document may have, the most wanted first; the last one is free."""
         yield doc_id
         if doc_id not in seen:
