@@ -79,8 +79,8 @@ def measure(vectors: np.ndarray, queries: np.ndarray, path: Path) -> dict[str, A
     added = time.perf_counter()
     tuned = tune(index)
     codes = path.with_name("codes.faiss")
-    for name, serialize in ((path, index.serialize), (codes, index.serialize_codes)):
-        with name.open("wb") as file:
+    for place, serialize in ((path, index.serialize), (codes, index.serialize_codes)):
+        with place.open("wb") as file:
             serialize(file.write)
     del index
     opened = open_vectors(path, vectors.shape[1], codes=codes, n_probes=tuned.n_probes, fetch=fetch)

@@ -143,7 +143,11 @@ def write_derived(folder: Path, store: Store, dim: int) -> None:
         reached(f"{part} written")
 
     def write_arrays(part: str, arrays: Iterable[NDArray[Any]]) -> None:
-        write(part, lambda write: [write(_bytes_of(array)) for array in arrays])
+        def serialize(take: Write) -> None:
+            for array in arrays:
+                take(_bytes_of(array))
+
+        write(part, serialize)
 
     passage_ids, tokens = _make_tokens(store)
     write_arrays("tokens", [passage_ids, tokens.offsets, tokens.steps])

@@ -21,7 +21,7 @@ from smsearch.sources import read_source
 from smsearch.text.boilerplate import recurring_lines
 
 Progress = Callable[[int], None]
-_Seen = dict[str, None]  # a set of a million would be walked through by every collection of garbage
+_Seen = dict[str, None]  # a set would be walked through by every full collection of garbage, up to Python 3.13
 
 _BATCH_CHARACTERS = 500_000
 _BATCH_DOCUMENTS = 500

@@ -15,6 +15,7 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from itertools import cycle
 from queue import SimpleQueue
@@ -34,7 +35,8 @@ B = TypeVar("B", bound=Batch)
 _HEAD: Final = struct.Struct("<IQ")
 _FINGERPRINT_BYTES: Final = 16
 _IN_FLIGHT: Final = 2  # batches of one worker
-_STANDARD_OUTPUT, _STANDARD_ERROR = 1, 2
+_STANDARD_OUTPUT: Final = 1
+_STANDARD_ERROR: Final = 2
 _START: Final = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from smsearch.indexing.workers import serve; serve()"
 )
@@ -175,18 +177,15 @@ def job_count() -> int:
 def serve() -> None:
     """Be a worker: prepare what comes on standard input until it ends, or nobody wants it any more."""
     gc.disable()  # what is prepared holds no cycles, and looking for them takes a tenth of the time
-    answers = _answers_alone()
-    try:
+    with suppress(BrokenPipeError), _answers_alone() as answers:  # whoever asked may be killed
         _prepare_until_end(answers)
-    except BrokenPipeError:  # whoever asked was killed; what is buffered goes nowhere
-        os.dup2(os.open(os.devnull, os.O_WRONLY), answers.fileno())
 
 
 def _answers_alone() -> IO[bytes]:
     """Standard output, for answers alone: what a library prints goes to standard error.
 
     With a buffer even where `PYTHONUNBUFFERED` is set: without one, what a process had not yet written when it was
-    stopped (Ctrl-Z) would be lost.
+    stopped (by a debugger, with its container) would be lost.
     """
     answers = os.fdopen(os.dup(_STANDARD_OUTPUT), "wb")
     os.dup2(_STANDARD_ERROR, _STANDARD_OUTPUT)

@@ -10,6 +10,7 @@ from functools import lru_cache
 
 _BULLET = re.compile(r"^(?:[•·◦▪‣*+–—-]|\d{1,3}[.)])\s+")
 _SPACE = re.compile(r"\s+")
+_FEW_SIGNS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,10 @@ def fold_line(text: str) -> str:
 def fold_letters(text: str) -> str:
     """Letters, marks and digits alone, casefolded: the form under which two texts are the same text."""
     folded = unicodedata.normalize("NFKC", text).casefold()
-    for sign in filter(_is_other, set(folded)):  # a few; three times as fast as to look at every character
+    signs = list(filter(_is_other, set(folded)))
+    if len(signs) > _FEW_SIGNS:
+        return folded.translate(dict.fromkeys(map(ord, signs)))
+    for sign in signs:  # half the time it takes to look at every character
         folded = folded.replace(sign, "")
     return folded
 

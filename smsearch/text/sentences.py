@@ -9,13 +9,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 
-Stretch = tuple[int, int]
+from smsearch.text.boundaries import Stretch, sentence_boundaries
 
 _LONGEST_WRAPPED = 120
 _SHORTEST_WRAPPED = 40
-_LONGEST_AT_ONCE = 4_000  # characters
 _LONGEST_UNSTOPPED = 200
 
 # A blank line, a paragraph separator, or the full stop of Khmer, Hindi or Tibetan.
@@ -27,14 +25,6 @@ _ENUMERATOR = re.compile(r"[(\[]?(?:\d{1,3}|[ivxlcIVXLC]{1,6}|[^\W\d_])[.)\]]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _UNSTOPPED_SCRIPT = re.compile(r"[\u0e00-\u0eff\u1780-\u17ff]+")
 _SPACE = re.compile(r"\s+")
-
-# sentencex compiles a pattern anew at every stop of a Catalan or Danish text, which takes 0.2 ms. Its Bulgarian rules
-# do without that pattern, and know no Latin abbreviations.
-_SLOW = frozenset({"ca", "da"})
-_PLAIN_RULES = "bg"
-_SMALL_OR_DIGIT = re.compile(r"(?!\W*\d{1,3}\))\W*[0-9a-z]")  # but no number of a list
-_STOPPED_WORD = re.compile(r"([^\s.!?…]*)\s*(?<![.!?…])([.!?…])[^\w.!?…]*\Z")  # by one stop
-_STOPPED_WITHIN = 60
 
 _CLOSING = re.compile(r"[!-/:-@\[-`{-~]{1,20}")
 _LONGEST_ABBREVIATION = 20
@@ -149,59 +139,10 @@ def _wraps(text: str, start: int, end: int, following: int) -> bool:
 
 def _raw_sentences(text: str, start: int, end: int, lang: str) -> Iterator[Stretch]:
     """What sentencex makes of a block, trimmed, blank ones left out."""
-    for first, last in _boundaries(text[start:end], lang):
+    for first, last in sentence_boundaries(text[start:end], lang):
         span = _trim(text, start + first, start + last)
         if span[0] < span[1]:
             yield span
-
-
-def _boundaries(block: str, lang: str) -> Iterator[Stretch]:
-    """What sentencex makes of a block."""
-    if lang not in _SLOW:
-        yield from _boundaries_by(lang, block)
-        return
-    start = end = 0
-    for _, end in _boundaries_by(_PLAIN_RULES, block):
-        if not _goes_on(block, start, end, lang):
-            yield start, end
-            start = end
-    if start < end:
-        yield start, end
-
-
-def _goes_on(text: str, start: int, end: int, lang: str) -> bool:
-    """Whether a stop ends no sentence, in the languages that are slow: before a small letter, after an abbreviation."""
-    stopped = _STOPPED_WORD.search(text, max(start, end - _STOPPED_WITHIN), end)
-    if stopped is None:
-        return False
-    if _SMALL_OR_DIGIT.match(text, end):
-        return True
-    word, stop = stopped.groups()
-    return stop == "." and bool(word) and _is_known_to(lang, word if len(word) > 1 else word.lower())
-
-
-@lru_cache(maxsize=1 << 14)
-def _is_known_to(lang: str, word: str) -> bool:
-    """Whether sentencex has a word among its abbreviations: it sees no end in its full stop."""
-    from sentencex import get_sentence_boundaries
-
-    return len(get_sentence_boundaries(lang, f"Det {word}. Det")) == 1
-
-
-def _boundaries_by(lang: str, block: str) -> Iterator[Stretch]:
-    """What the rules of a language make of a block; a long one bit by bit, for their time grows with the square."""
-    from sentencex import get_sentence_boundaries
-
-    start, longest = 0, _LONGEST_AT_ONCE
-    while True:
-        found = get_sentence_boundaries(lang, block[start : start + longest])
-        is_last = start + longest >= len(block)
-        found = found if is_last else found[:-1]  # the last of a bit may go on
-        yield from ((start + each["start_index"], start + each["end_index"]) for each in found)
-        if is_last:
-            return
-        longest = _LONGEST_AT_ONCE if found else 2 * longest
-        start += found[-1]["end_index"] if found else 0
 
 
 def _mend(text: str, spans: Iterable[Stretch]) -> Iterator[Stretch]:

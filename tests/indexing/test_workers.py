@@ -158,24 +158,28 @@ def test_a_worker_that_is_stopped_in_the_midst_of_an_answer_goes_on_with_the_res
         write_frame(process.stdin, setup)
         write_frame(process.stdin, {"documents": packed, "standing": [{}] * len(packed), "recurring": []})
         process.stdin.close()
-        _wait_until_full(process.stdout)
+        before_stop = _wait_until_full(process.stdout)
         process.send_signal(signal.SIGSTOP)
         os.waitpid(process.pid, os.WUNTRACED)
         process.send_signal(signal.SIGCONT)
         frame = read_frame(process.stdout)
     assert frame is not None
+    assert len(frame[1]) > before_stop
     assert list(workers._unpacked(documents, *frame, 2 * BUILTIN.dim)) == expected
 
 
-def _wait_until_full(pipe: IO[bytes]) -> None:
-    """Wait until whoever writes to a pipe waits for it to be read."""
+def _wait_until_full(pipe: IO[bytes]) -> int:
+    """Wait until whoever writes to a pipe waits for it to be read; returns how many bytes stand in it."""
     import fcntl
     import termios
 
     before, now = -1, 0
+    deadline = time.monotonic() + 60
     while not now or now != before:
+        assert time.monotonic() < deadline
         time.sleep(0.3)
         before, now = now, int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
+    return now
 
 
 def test_what_is_printed_while_a_worker_prepares_is_no_answer(
@@ -194,13 +198,20 @@ def test_what_is_printed_while_a_worker_prepares_is_no_answer(
 
 
 def test_what_is_prepared_leaves_nothing_for_the_garbage_collector() -> None:
-    batch = Batch(DOCUMENTS, [{}] * len(DOCUMENTS))
-    Preparer(BUILTIN, CutOptions()).prepare(batch)
+    packed = [[document.doc_id, document.text, "", "und", []] for document in DOCUMENTS]
+    head = {"documents": packed, "standing": [{}] * len(packed), "recurring": []}
+
+    def prepare() -> None:
+        prepared = Preparer(BUILTIN, CutOptions()).prepare(workers._unpacked_batch(head))
+        file = io.BytesIO()
+        write_frame(file, *workers._packed(prepared))
+
+    prepare()
     gc.collect()
     gc.disable()  # as in a worker
     try:
         for _ in range(20):
-            Preparer(BUILTIN, CutOptions()).prepare(batch)
+            prepare()
         assert gc.collect() == 0
     finally:
         gc.enable()

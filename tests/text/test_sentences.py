@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import time
 import unicodedata
-from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from sentencex import get_sentence_boundaries
 
-from smsearch.text.sentences import _PLAIN_RULES, _boundaries, split_long, split_sentences
+from smsearch.text.sentences import split_long, split_sentences
 
-SEEDS = Path(__file__).parents[2] / "seeds"
 LANGS = st.sampled_from(["sv", "da", "ca", "nb", "en", "de", "zh", "ja", "th", "hi", "ar", "und", "xx", "", "zh-Hant"])
 
 
@@ -23,31 +20,6 @@ def sentences(text: str, lang: str) -> list[str]:
 
 def pieces(text: str, longest: int) -> list[str]:
     return [text[start:end] for start, end in split_long(text, 0, len(text), longest=longest)]
-
-
-DANISH = """\
-Han kom kl. 10.30 med hr. Jensen m.fl. Hun sagde f.eks. Ja! Det var bl.a. derfor. Se nr. 3 osv. De gik hjem... så kom
-de. Hvorfor? „Fordi jeg vil.” Nej! siger han. (Det er sandt.) Dr. Hansen, cand.mag. Ida og A. P. Møller: jf. § 4,
-stk. 2. Det er d. 5. maj. Den 6. maj 2011 ... og så? Man kan spørge: Er det rigtigt?! Ja. ”Kom nu.” Så gik de
-ca. 20 km. Mere... Prisen er 3.000 kr. Ikke mere [1]. Læs om det på www.eksempel.dk. Eller ring på tlf. 12 34 56 78.
-Æbler er gode. Ål med."""
-CATALAN = """\
-El Dr. Puig va arribar a les 10.30 h. Va dir: «Sí.» Vegeu la pàg. 3, núm. 4, etc. La Sra. Vila no hi era. Per què? No
-ho sé! Això és d'en Pere i cia. Després van marxar... fins demà. L'art. 5 diu que sí. Amb vostè. També amb tothom.
-És a dir, no."""
-
-
-@pytest.mark.parametrize(("lang", "text"), [("da", DANISH), ("ca", CATALAN)])
-def test_languages_whose_rules_are_slow_are_cut_as_by_these_rules(lang: str, text: str) -> None:
-    posts = [path.read_text(encoding="utf-8") for path in (*SEEDS.glob("*.txt"),)] if lang == "da" else []
-    blocks = [*text.splitlines(), text, *(line for post in posts for line in post.splitlines())]
-    found = [list(_boundaries(block, lang)) for block in blocks]
-    expected = [
-        [(each["start_index"], each["end_index"]) for each in get_sentence_boundaries(lang, block)] for block in blocks
-    ]
-    assert found == expected
-    plain = [len(get_sentence_boundaries(_PLAIN_RULES, line)) for line in text.splitlines()]
-    assert sum(plain) > sum(map(len, expected[: len(plain)])) + 5  # the rules do make a difference
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n\n\t", "\u2029\u3000"])
@@ -159,7 +131,9 @@ def test_any_text_is_covered(text: str, lang: str) -> None:
     assert split_sentences(text, lang) == split_sentences(text, lang)
 
 
-@pytest.mark.parametrize("unit", ["x", "a. ", "t.ex. a ", "1.\n", "ก", "ก ", "(", " \n", "\u0301", "🇸", "a\n"])
+@pytest.mark.parametrize(
+    "unit", ["x", "a. ", "t.ex. a ", "1.\n", "!-", "!\u00a0", "ก", "ก ", "(", " \n", "\u0301", "🇸", "a\n"]
+)
 def test_a_megabyte_of_anything_takes_seconds(unit: str) -> None:
     text = unit * (1_000_000 // len(unit))
     started = time.perf_counter()
