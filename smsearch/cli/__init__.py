@@ -13,7 +13,7 @@ from smsearch.cli.ask import ask
 from smsearch.cli.export import export
 from smsearch.cli.index import index
 from smsearch.cli.interrupts import Interrupted, kept_on_interrupt, repeat_swallowed_interrupts
-from smsearch.cli.output import silence_closed_pipe, tolerate_encodings
+from smsearch.cli.output import prepare_streams, silence_closed_pipe
 from smsearch.cli.remove import remove
 from smsearch.cli.show import show
 from smsearch.cli.similar import similar
@@ -75,7 +75,7 @@ def _options(
 
 def main() -> None:
     """Run the command line; errors of ours are one sentence and exit code 2."""
-    tolerate_encodings()
+    prepare_streams()
     repeat_swallowed_interrupts()
     with silence_closed_pipe():
         try:

@@ -28,11 +28,18 @@ class ClosedPipe(Exception):  # noqa: N818  not a fault
     """Whoever read standard output has had enough; click and rich would exit with code 1."""
 
 
-def tolerate_encodings() -> None:
-    """Let characters that the terminal or the pipe cannot carry become `?`, on the way in and out."""
+def prepare_streams() -> None:
+    """Let characters that the terminal or the pipe cannot carry become `?`, and let nothing of a line be lost.
+
+    Under `PYTHONUNBUFFERED` standard output has no buffer, and what a write to a pipe leaves over when the process is
+    stopped (Ctrl-Z) is lost: it gets one that is flushed after every line.
+    """
     for stream in (sys.stdin, sys.stdout):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+    out = sys.stdout
+    if isinstance(out, io.TextIOWrapper) and isinstance(out.buffer, io.RawIOBase) and not out.isatty():
+        sys.stdout = open(out.fileno(), "w", 1, out.encoding, "replace", closefd=False)  # noqa: SIM115  until the end
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 import smsearch
+from tests.pipes import wait_until_full
 
 QUESTION = "why say no to social media"
 COMMAND = (sys.executable, "-m", "smsearch")
@@ -53,6 +54,26 @@ def test_a_reader_that_stops_early_ends_answers_without_an_error(
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait(30) == 0
+
+
+@posix
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_an_answer_that_is_stopped_half_way_goes_on_with_the_rest(environment: dict[str, str], unbuffered: str) -> None:
+    command = [*COMMAND, "ask", "-", "--json"]
+    queries = f"{QUESTION}\n" * 60
+    env = environment | {"PYTHONUNBUFFERED": unbuffered}
+    whole = subprocess.run(command, input=queries.encode(), capture_output=True, env=env, check=True, timeout=60).stdout
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(queries.encode())
+        process.stdin.close()
+        in_pipe = wait_until_full(process.stdout)
+        process.send_signal(signal.SIGSTOP)
+        os.waitpid(process.pid, os.WUNTRACED)
+        process.send_signal(signal.SIGCONT)
+        assert process.stdout.read() == whole
+    assert len(whole) > in_pipe
 
 
 def test_no_query_and_no_terminal_is_one_sentence(environment: dict[str, str]) -> None:

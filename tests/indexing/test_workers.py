@@ -8,11 +8,9 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO
 
 import pytest
 
@@ -23,6 +21,7 @@ from smsearch.indexing import updating, workers
 from smsearch.indexing.preparing import Batch, CutOptions, Preparer
 from smsearch.indexing.workers import Workers, job_count, read_frame, write_frame
 from smsearch.records import Document, Section
+from tests.pipes import wait_until_full
 
 BUILTIN = load_encoder("builtin")
 SEEDS = Path(__file__).parents[2] / "seeds"
@@ -158,7 +157,7 @@ def test_a_worker_that_is_stopped_in_the_midst_of_an_answer_goes_on_with_the_res
         write_frame(process.stdin, setup)
         write_frame(process.stdin, {"documents": packed, "standing": [{}] * len(packed), "recurring": []})
         process.stdin.close()
-        before_stop = _wait_until_full(process.stdout)
+        before_stop = wait_until_full(process.stdout)
         process.send_signal(signal.SIGSTOP)
         os.waitpid(process.pid, os.WUNTRACED)
         process.send_signal(signal.SIGCONT)
@@ -166,20 +165,6 @@ def test_a_worker_that_is_stopped_in_the_midst_of_an_answer_goes_on_with_the_res
     assert frame is not None
     assert len(frame[1]) > before_stop
     assert list(workers._unpacked(documents, *frame, 2 * BUILTIN.dim)) == expected
-
-
-def _wait_until_full(pipe: IO[bytes]) -> int:
-    """Wait until whoever writes to a pipe waits for it to be read; returns how many bytes stand in it."""
-    import fcntl
-    import termios
-
-    before, now = -1, 0
-    deadline = time.monotonic() + 60
-    while not now or now != before:
-        assert time.monotonic() < deadline
-        time.sleep(0.3)
-        before, now = now, int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
-    return now
 
 
 def test_what_is_printed_while_a_worker_prepares_is_no_answer(
