@@ -29,6 +29,13 @@ def keys(tmp_path: Path) -> Iterator[RepeatKeys]:
         yield RepeatKeys(connection)
 
 
+def test_new_keys_that_several_share_are_read_again(keys: RepeatKeys) -> None:
+    keys.enter(1, [5, 6])
+    keys.enter(2, [6, 5])
+    keys.forget()
+    assert keys.met([5], most=9) == [(1, True), (2, True)]
+
+
 @pytest.mark.parametrize("settled", [0, 1, 2, 3])
 def test_exact_ones_come_first_then_those_that_share_most_then_the_oldest(keys: RepeatKeys, settled: int) -> None:
     for number, of_passage in enumerate([[1, 5, 6], [2, 5, 6], [-BIG, 5], [3, 6]], start=1):

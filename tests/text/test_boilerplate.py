@@ -65,6 +65,10 @@ def test_ornaments_belong_to_the_form_they_touch_and_to_nothing_else() -> None:
     ]
 
 
+def test_a_rule_of_underscores_is_an_ornament() -> None:
+    assert [span.reason for span in find_boilerplate("Leave a comment\n____\n\nÅ____")] == 2 * ["comment form"]
+
+
 def test_spans_count_in_characters_of_the_text() -> None:
     assert find_boilerplate("👨\u200d👩 a\nTill toppen") == [Span(6, 17, "navigation")]
 

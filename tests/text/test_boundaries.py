@@ -16,7 +16,7 @@ de. Hvorfor? „Fordi jeg vil.” Nej! siger han. (Det er sandt.) Dr. Hansen, ca
 stk. 2. Det er d. 5. maj. Den 6. maj 2011 ... og så? Man kan spørge: Er det rigtigt?! Ja. ”Kom nu.” Så gik de
 ca. 20 km. Mere... Prisen er 3.000 kr. Ikke mere [1]. Læs om det på www.eksempel.dk. Eller ring på tlf. 12 34 56 78.
 Æbler er gode. Ål med. Han gik... (det var sent) Så kom hun. Hun råbte nr! Det gik.
-Et samfund i nord, M. Hansen sagde."""
+Et samfund i nord, M. Hansen sagde. Et i nord, Z. Hansen sagde."""
 CATALAN = """\
 El Dr. Puig va arribar a les 10.30 h. Va dir: «Sí.» Vegeu la pàg. 3, núm. 4, etc. La Sra. Vila no hi era. Per què? No
 ho sé! Això és d'en Pere i cia. Després van marxar... fins demà. L'art. 5 diu que sí. Amb vostè. També amb tothom.

@@ -161,3 +161,7 @@ def test_import_loads_neither_numpy_nor_the_detector() -> None:
     code = "import sys, smsearch.text.language; print({'numpy', 'py3langid'} & set(sys.modules))"
     answer = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert answer.stdout == "set()\n"
+
+
+def test_one_letter_has_no_language() -> None:
+    assert detect_languages(["א", "1 אב", "א 2", "..."]) == ["und", "he", "und", "und"]

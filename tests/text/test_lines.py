@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 
@@ -55,3 +57,10 @@ def test_folded_lines_differ_neither_in_case_nor_in_white_space_nor_in_width() -
 def test_folded_letters_keep_letters_marks_and_digits_of_any_script() -> None:
     assert fold_letters("Nej, 3 Öl! 今日は☀ हिन्दी") == "nej3öl今日はहिन्दी"
     assert fold_letters("—…🙂\0") == ""
+
+
+def test_many_different_signs_are_dropped_in_linear_time() -> None:
+    signs = "".join(map(chr, range(0xF0000, 0x10FFFE)))
+    started = time.perf_counter()
+    assert fold_letters(f"A{signs}b{signs}" * 4) == "abababab"
+    assert time.perf_counter() - started < 10
