@@ -42,6 +42,17 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def test_the_readme_shows_what_is_printed(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setenv("PYTHONUTF8", "1")
+    shown, *_ = fenced("text")
+    first, _, expected = shown.partition("\n")
+    subprocess.run(["smsearch", "index", "seeds"], cwd=place, capture_output=True, check=True, timeout=60)  # noqa: S607
+    command = shlex.split(first.removeprefix("$ "))
+    printed = subprocess.run(command, cwd=place, capture_output=True, check=True, timeout=60).stdout.decode("utf-8")
+    assert [line.rstrip() for line in printed.splitlines() if line.strip()] == expected.splitlines()
+
+
 def test_every_command_of_the_readme_runs_in_order(place: Path) -> None:
     if not commands():
         pytest.skip("README.md shows no commands")
