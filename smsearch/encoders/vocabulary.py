@@ -77,6 +77,7 @@ class Vocabulary:
         self._known: dict[str, tuple[int, ...]] = {}
         self._n_known = 0  # characters of these
         self._untried: Sequence[tuple[Sequence[str], Collection[int]]] = ()
+        self._divided: dict[str, list[str]] = {}  # the texts that were told last
         self._lock = Lock()
         self._cut_short = lru_cache(_MOST_SHORT)(self._cut)
         self.n_lookups = 0
@@ -93,7 +94,7 @@ class Vocabulary:
         return None if ids is None else list(ids)
 
     def _cut(self, text: str) -> Sequence[int] | None:
-        words = self._words(text)
+        words = self._divided.get(text) or self._words(text)
         if words is None:
             return None
         known = self._known
@@ -108,7 +109,7 @@ class Vocabulary:
         Args:
             groups: Some texts with all the ids that `cut` gives for them, in any order; there may be others.
         """
-        self._untried = groups
+        self._untried, self._divided = groups, {}
         self.n_lookups = 0
 
     @property
@@ -146,8 +147,10 @@ class Vocabulary:
     def _try(self) -> None:
         """Cut the words of the texts whose token ids are known."""
         untried, self._untried = self._untried, ()
+        divided = self._divided
         for texts, ids in untried:
-            words = chain.from_iterable(self._words(text) or () for text in texts)
+            divided.update((text, found) for text in texts if (found := self._words(text)) is not None)
+            words = chain.from_iterable(divided.get(text, ()) for text in texts)
             new = dict.fromkeys(word for word in words if word not in self._known)
             if not new or self._unknown_id in ids or not all(0 <= i < len(self._scores) for i in ids):
                 continue
@@ -232,6 +235,8 @@ class _Pieces:
         begins, ids = [0] * (n + 1), [0] * (n + 1)
         for begin in range(n):
             so_far = best[begin]
+            if so_far == -inf:  # no pieces end here
+                continue
             for beginning in (word[begin : begin + 2], word[begin : begin + 1]):
                 for spelling, number, score in self._beginning.get(beginning, ()):
                     if word.startswith(spelling, begin):

@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,8 @@ from smsearch.index.postings import Postings, word_number
 _K1: Final = 1.2
 _B: Final = 0.75
 _LEAST_IDF: Final = 1e-6  # of words that stand in half of the passages or more
+
+T = TypeVar("T", bound=np.integer[Any])
 
 Rows = NDArray[np.int64]
 Scores = NDArray[np.float32]
@@ -49,7 +51,7 @@ class LexicalIndex:
             layers: Their rows follow each other.
             alive: `(n_rows,)`; rows that count.
         """
-        self._layers = layers
+        self._layers = [layer for layer in layers if len(layer)]
         self._alive = alive
         self._all_alive = bool(alive.all())
         self._n = int(np.count_nonzero(alive))
@@ -77,14 +79,18 @@ class LexicalIndex:
         admitted = None if admitted is None or admitted is self._alive else admitted
         sums = np.zeros(len(self._alive), np.float32)
         rows = np.empty(0, np.int64)
-        left = sum(term.most for term in terms)
+        total = left = sum(term.most for term in terms)  # the k-th best row has at most total - left
         done = 0
         for term in terms:
-            if len(rows) >= k and left < _kth_best(sums[rows], k):
-                break
+            if len(rows) >= k and left < total - left:
+                kth = _kth_best(sums[rows], k)
+                if left < kth:
+                    break
+                total = kth + left
             found, counts = _within(term, admitted)
-            rows = np.concatenate([rows, found[sums[found] == 0]])
-            sums[found] += self._worth(term, found, counts)
+            before = sums[found]
+            rows = np.concatenate([rows, found[before == 0]])
+            sums[found] = before + self._worth(term, found, counts)
             left -= term.most
             done += 1
         scores = sums[rows]
@@ -95,7 +101,8 @@ class LexicalIndex:
             held = term.rows[places] == rows
             scores[held] += self._worth(term, rows[held], term.counts[places[held]])
             left -= term.most
-        order = np.lexsort((rows, -scores))[:k]
+        best = np.flatnonzero(scores >= _kth_best(scores, k))
+        order = best[np.lexsort((rows[best], -scores[best]))][:k]
         return scores[order], rows[order]
 
     def upper_bound(self, words: Sequence[Sequence[str]]) -> float:
@@ -122,13 +129,13 @@ class LexicalIndex:
 
     def _find(self, form: str) -> _List:
         number, first = word_number(form), 0
-        rows, counts = [], []
+        rows, counts = list[Rows](), list[NDArray[np.uint8]]()
         for layer in self._layers:
             found, often = layer.of(number)
-            rows.append(found.astype(np.int64) + first)
+            rows.append(np.add(found, first, dtype=np.int64))
             counts.append(often)
             first += len(layer)
-        all_rows, all_counts = np.concatenate(rows), np.concatenate(counts)
+        all_rows, all_counts = _joined(rows, np.int64), _joined(counts, np.uint8)
         if self._all_alive:
             return all_rows, all_counts
         alive = self._alive[all_rows]
@@ -141,8 +148,7 @@ class LexicalIndex:
 
     @cached_property
     def _lengths(self) -> NDArray[np.uint16]:
-        layers = [layer.lengths for layer in self._layers if len(layer)]
-        return layers[0] if len(layers) == 1 else np.concatenate([*layers, np.empty(0, np.uint16)])
+        return _joined([layer.lengths for layer in self._layers], np.uint16)
 
     @cached_property
     def _damping(self) -> Scores:
@@ -155,6 +161,11 @@ class LexicalIndex:
 
     def _idf(self, df: int) -> float:
         return max(math.log((self._n - df + 0.5) / (df + 0.5)), _LEAST_IDF) if df <= self._n else _LEAST_IDF
+
+
+def _joined(parts: Sequence[NDArray[T]], kind: type[T]) -> NDArray[T]:
+    """The parts one after the other; where there is one, itself."""
+    return parts[0] if len(parts) == 1 else np.concatenate([np.empty(0, kind), *parts])
 
 
 def _within(term: _Term, admitted: NDArray[np.bool_] | None) -> tuple[Rows, NDArray[np.uint8]]:
