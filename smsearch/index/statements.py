@@ -29,6 +29,11 @@ SELECT p.passage_id, p.document_key, {intact_sql("passages", "p.")} AND {intact_
     (SELECT COUNT(*) FROM passages o WHERE o.representative = COALESCE(p.representative, p.passage_id))
 FROM passages p JOIN encodings e ON e.passage_id = p.passage_id"""
 
+CONTENT: Final = f"""
+SELECT {intact_sql("passages", "p.")} AND {intact_sql("documents", "d.")},
+    d.title, d.text, p.start, p."end", p.kind, p.lang, p.heading
+FROM passages p JOIN documents d USING (document_key) WHERE p.passage_id = ?"""
+
 
 INSERT_PASSAGE: Final = _insert_sql("passages", CHECKED["passages"][:-1])
 INSERT_ENCODING: Final = _insert_sql("encodings", CHECKED["encodings"])

@@ -14,6 +14,7 @@ from smsearch.errors import IndexDamagedError
 from smsearch.index.checksums import CHECKED, REPAIR, checksum_sql, intact_sql, require_intact
 from smsearch.index.database import Connection
 from smsearch.index.statements import (
+    CONTENT,
     DOCUMENT,
     DOCUMENT_INTACT,
     INSERT_DOCUMENT,
@@ -298,6 +299,17 @@ class Store:
                     documents[key] = self._document_of(key)
                 found[row[0]] = as_passage(row, documents[key])
         return found
+
+    def read_content(self, passage_id: int) -> tuple[str, Passage]:
+        """The title of a passage's document, and what stands in the passage: neither sentences nor what came with it.
+
+        Raises:
+            IndexDamagedError: If there is no such passage, or it is damaged.
+        """
+        row = self.connection.execute(CONTENT, (passage_id,)).fetchone()
+        require_intact(row and row[0], f"passage {passage_id}")
+        _, title, text, start, end, kind, lang, heading = row
+        return title, Passage(start, end, text[start:end], kind, None, None, lang, heading)
 
     def iter_passages(self) -> Iterator[StoredPassage]:
         """Every passage, by document in the order they came in, then by place."""

@@ -12,6 +12,7 @@ import re
 import struct
 import unicodedata
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 from smsearch.text.lines import fold_letters
@@ -70,15 +71,32 @@ def shingles(words: Sequence[str]) -> Shingles:
 
 def similarity(one: Shingles, other: Shingles) -> float:
     """Jaccard similarity in `[0, 1]`; two empty sets are alike."""
-    union = len(one | other)
-    return len(one & other) / union if union else 1.0
+    shared = len(one & other)
+    union = len(one) + len(other) - shared
+    return shared / union if union else 1.0
 
 
-def is_repeat(words: Sequence[str], of: Sequence[str]) -> bool:
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What is compared of a text with those it may repeat.
+
+    Attributes:
+        pairs: Of neighbouring words.
+        numbers: The words that hold a digit.
+    """
+
+    pairs: Shingles
+    numbers: frozenset[str]
+
+    @classmethod
+    def by(cls, words: Sequence[str]) -> Said:
+        """By the folded words of a text."""
+        return cls(shingles(words), frozenset(_numbers(words)))
+
+
+def is_repeat(one: Said, of: Said) -> bool:
     """Whether two texts say the same: similar enough, and the same numbers in both."""
-    if _numbers(words) != _numbers(of):
-        return False
-    return similarity(shingles(words), shingles(of)) >= SIMILARITY
+    return one.numbers == of.numbers and similarity(one.pairs, of.pairs) >= SIMILARITY
 
 
 def exact_key(text: str) -> int:
