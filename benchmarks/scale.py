@@ -5,8 +5,8 @@
 FILE is what `benchmarks/passages.py` wrote; its first n documents are indexed, as a user would do it, with
 `smsearch index`. An index that stands already in FOLDER is asked and not built. Every command is a process of its
 own. Warm queries run in this process on one thread: sentences of 4 to 12 words out of passages from all over the
-corpus, each asked once before the clock runs. "vectors" and "exact" are the vector search alone, as inside a search;
-the others are whole searches with their hits.
+corpus, each asked once before the clock runs, but for "hybrid_new": these are others, asked for the first time.
+"vectors" and "exact" are the vector search alone, as inside a search; the others are whole searches with their hits.
 """
 
 from __future__ import annotations
@@ -107,6 +107,9 @@ def ask(index: Path, langs: dict[str, str], many: list[str]) -> dict[str, Any]:
             for query in queries:
                 opened.search(query, K, mode=mode)
             found[f"{mode}_ms"] = times(lambda query, mode=mode: opened.search(query, K, mode=mode), queries)
+        new = [query for query in many if query not in langs][: len(queries)]
+        if new:
+            found["hybrid_new_ms"] = times(lambda query: opened.search(query, K), new)
         for name, filters in {"lang_sv": {"langs": ["sv"]}, "rare": {"where": {"shelf": "rare"}}}.items():
             first = time.perf_counter()
             n_hits = len(opened.search(queries[0], 20, **filters))
