@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from smsearch.errors import IndexDamagedError
 from smsearch.index.store import Store
 from smsearch.index.writer import IndexWriter
-from smsearch.records import Document, Fields, Section, Source, Span
+from smsearch.records import Document, Fields, Passage, Section, Source, Span
 from tests.index.building import new_writer, put
 
 
@@ -91,6 +92,27 @@ def test_passages_are_read_back_with_what_a_hit_shows(writer: IndexWriter, store
     assert (second.passage.start, second.passage.end, second.passage.text) == (9, 12, "cat")
     assert (second.passage.lang, second.passage.author, second.author, second.date) == ("sv", "Eva", "A", "2010")
     assert second.passage.sentences == ((0, 3),)
+
+
+def test_the_content_of_a_passage_comes_under_the_title_of_its_document(writer: IndexWriter, store: Store) -> None:
+    put(writer, "a", "first", "søndag", title="T", passage={"lang": "da", "heading": "H", "kind": "comment"})
+    assert store.read_content(2) == ("T", Passage(7, 13, "søndag", "comment", lang="da", heading="H"))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE documents SET title = 'other'",
+        "UPDATE passages SET heading = 'other'",
+        "DELETE FROM encodings; DELETE FROM passages",
+    ],
+)
+def test_content_that_is_damaged_or_gone_is_not_compared(writer: IndexWriter, store: Store, damage: str) -> None:
+    put(writer, "a", "first")
+    for statement in damage.split("; "):
+        store.connection.execute(statement)
+    with pytest.raises(IndexDamagedError, match="passage 1 is damaged"):
+        store.read_content(1)
 
 
 def test_more_passages_are_read_than_sqlite_binds_values(writer: IndexWriter, store: Store) -> None:
