@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from smsearch.errors import IndexDamagedError
 from smsearch.index.changes import Changes
+from smsearch.index.checksums import REPAIR
 from smsearch.index.keys import RepeatKeys
 from smsearch.index.postings import pack_words
 from smsearch.index.store import Store
 from smsearch.index.stored import EncodedPassage
 from smsearch.index.words import passage_keys, passage_words
-from smsearch.text.repeats import Said, exact_key, is_repeat
+from smsearch.text.repeats import Wording, exact_key, is_repeat
 
 _MOST_COMPARED = 20  # keeps texts made from one template from being compared each with each
 
@@ -64,13 +66,13 @@ class Groups:
                 self.keys.enter(stored.passage_id, passage_keys(stored.passage, words))
 
     def _find(self, title: str, encoded: EncodedPassage) -> int | None:
-        said: Said | None = None
+        wording: Wording | None = None
         for passage_id, is_exact in self.keys.met(encoded.keys, most=_MOST_COMPARED):
             of_title, of = self._store.read_content(passage_id)
             if is_exact and exact_key(of.text) == encoded.keys[0]:
                 return passage_id
-            said = said or Said.by(passage_words(title, encoded.passage))
-            if is_repeat(said, Said.by(passage_words(of_title, of))):
+            wording = wording or Wording.from_words(passage_words(title, encoded.passage))
+            if is_repeat(wording, Wording.from_words(passage_words(of_title, of))):
                 return passage_id
         return None
 
@@ -90,5 +92,7 @@ class Groups:
             self._enter(heir, self._keys_of(heir))
 
     def _keys_of(self, passage_id: int) -> list[int]:
-        title, passage = self._store.read_content(passage_id)
-        return passage_keys(passage, passage_words(title, passage))
+        stored = self._store.read_passages([passage_id]).get(passage_id)  # its encoding too must be there, and intact
+        if stored is None:
+            raise IndexDamagedError(f"passage {passage_id} is gone; {REPAIR}")
+        return passage_keys(stored.passage, passage_words(stored.title, stored.passage))

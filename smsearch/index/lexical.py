@@ -79,19 +79,20 @@ class LexicalIndex:
         admitted = None if admitted is None or admitted is self._alive else admitted
         sums = np.zeros(len(self._alive), np.float32)
         rows = np.empty(0, np.int64)
-        total = left = sum(term.most for term in terms)  # the k-th best row has at most total - left
+        left = sum(term.most for term in terms)
+        most_of_kth = 0.0  # that the k-th best row may have: looking is dear
         done = 0
         for term in terms:
-            if len(rows) >= k and left < total - left:
-                kth = _kth_best(sums[rows], k)
-                if left < kth:
+            if len(rows) >= k and left < most_of_kth:
+                most_of_kth = _kth_best(sums[rows], k)
+                if left < most_of_kth:
                     break
-                total = kth + left
             found, counts = _within(term, admitted)
             before = sums[found]
             rows = np.concatenate([rows, found[before == 0]])
             sums[found] = before + self._worth(term, found, counts)
             left -= term.most
+            most_of_kth += term.most
             done += 1
         scores = sums[rows]
         for term in terms[done:]:

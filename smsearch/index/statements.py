@@ -30,8 +30,8 @@ SELECT p.passage_id, p.document_key, {intact_sql("passages", "p.")} AND {intact_
 FROM passages p JOIN encodings e ON e.passage_id = p.passage_id"""
 
 CONTENT: Final = f"""
-SELECT {intact_sql("passages", "p.")} AND {intact_sql("documents", "d.")},
-    d.title, d.text, p.start, p."end", p.kind, p.lang, p.heading
+SELECT {intact_sql("documents", "d.")}, {intact_sql("passages", "p.")},
+    d.doc_id, d.title, d.text, p.start, p."end", p.kind, p.lang, p.heading
 FROM passages p JOIN documents d USING (document_key) WHERE p.passage_id = ?"""
 
 

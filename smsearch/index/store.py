@@ -304,11 +304,14 @@ class Store:
         """The title of a passage's document, and what stands in the passage: neither sentences nor what came with it.
 
         Raises:
-            IndexDamagedError: If there is no such passage, or it is damaged.
+            IndexDamagedError: If there is no such passage, or it or its document is damaged.
         """
         row = self.connection.execute(CONTENT, (passage_id,)).fetchone()
-        require_intact(row and row[0], f"passage {passage_id}")
-        _, title, text, start, end, kind, lang, heading = row
+        if row is None:
+            raise IndexDamagedError(f"passage {passage_id} is gone; {REPAIR}")
+        is_document_intact, is_passage_intact, doc_id, title, text, start, end, kind, lang, heading = row
+        require_intact(is_document_intact, f"the document {doc_id!r}")
+        require_intact(is_passage_intact, f"passage {passage_id}, of the document {doc_id!r},")
         return title, Passage(start, end, text[start:end], kind, None, None, lang, heading)
 
     def iter_passages(self) -> Iterator[StoredPassage]:

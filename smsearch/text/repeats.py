@@ -77,7 +77,7 @@ def similarity(one: Shingles, other: Shingles) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Wording:
     """What is compared of a text with those it may repeat.
 
     Attributes:
@@ -89,12 +89,12 @@ class Said:
     numbers: frozenset[str]
 
     @classmethod
-    def by(cls, words: Sequence[str]) -> Said:
-        """By the folded words of a text."""
+    def from_words(cls, words: Sequence[str]) -> Wording:
+        """Of a text with these folded words."""
         return cls(shingles(words), frozenset(_numbers(words)))
 
 
-def is_repeat(one: Said, of: Said) -> bool:
+def is_repeat(one: Wording, of: Wording) -> bool:
     """Whether two texts say the same: similar enough, and the same numbers in both."""
     return one.numbers == of.numbers and similarity(one.pairs, of.pairs) >= SIMILARITY
 

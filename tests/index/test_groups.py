@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from smsearch.errors import IndexDamagedError
 from smsearch.index.postings import pack_words
 from smsearch.index.reader import IndexReader
 from smsearch.index.verification import index_faults
@@ -151,6 +152,20 @@ def test_first_of_those_it_stood_for_takes_over_with_its_own_words(tmp_path: Pat
         reader.close()
         put(writer, "d", near)
         assert writer.store.representative_of(writer.store.passage_ids("d")[0]) == b
+
+
+@pytest.mark.parametrize(
+    "damage", ["UPDATE encodings SET words = x'00' WHERE passage_id = 2", "DELETE FROM encodings WHERE passage_id = 2"]
+)
+def test_a_damaged_passage_takes_over_from_none(tmp_path: Path, damage: str) -> None:
+    with new_writer(tmp_path) as writer:
+        put(writer, "a", _LONG)
+        put(writer, "b", _LONG)
+        writer.store.connection.execute(damage)
+        with pytest.raises(IndexDamagedError, match="passage 2"), writer.batch():
+            writer.remove_document("a")
+        assert writer.store.document_ids() == ["a", "b"]
+        assert writer.store.representative_of(2) == 1
 
 
 def test_two_documents_that_swap_their_texts_are_found_under_the_new_ones(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from smsearch.text.repeats import (
-    Said,
+    Wording,
     exact_key,
     is_repeat,
     near_keys,
@@ -54,21 +54,21 @@ def test_similarity_is_shared_by_all() -> None:
 
 
 def test_texts_with_different_numbers_are_no_repeats() -> None:
-    assert is_repeat(Said.by([*WORDS, "2010"]), Said.by(["2010", *WORDS]))
-    assert not is_repeat(Said.by([*WORDS, "2010"]), Said.by([*WORDS, "2011"]))
-    assert not is_repeat(Said.by([*WORDS, "2010"]), Said.by(WORDS))
+    assert is_repeat(Wording.from_words([*WORDS, "2010"]), Wording.from_words(["2010", *WORDS]))
+    assert not is_repeat(Wording.from_words([*WORDS, "2010"]), Wording.from_words([*WORDS, "2011"]))
+    assert not is_repeat(Wording.from_words([*WORDS, "2010"]), Wording.from_words(WORDS))
 
 
 def test_words_with_vowel_signs_are_no_numbers() -> None:
     hindi = "हिन्दी"
     assert not hindi.isalpha()
-    assert is_repeat(Said.by([*WORDS, hindi]), Said.by(WORDS))
+    assert is_repeat(Wording.from_words([*WORDS, hindi]), Wording.from_words(WORDS))
 
 
 def test_similarity_of_85_hundredths_is_enough() -> None:
     # 19 pairs each; one word changed at the end: 18 shared of 20. In the middle: 17 shared of 21.
-    assert is_repeat(Said.by(WORDS), Said.by([*WORDS[:-1], "annat"]))
-    assert not is_repeat(Said.by(WORDS), Said.by([*WORDS[:10], "annat", *WORDS[11:]]))
+    assert is_repeat(Wording.from_words(WORDS), Wording.from_words([*WORDS[:-1], "annat"]))
+    assert not is_repeat(Wording.from_words(WORDS), Wording.from_words([*WORDS[:10], "annat", *WORDS[11:]]))
 
 
 def test_exact_key_ignores_case_spacing_and_punctuation() -> None:

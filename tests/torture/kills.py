@@ -35,7 +35,7 @@ STEPS = (
 _SHORT = ("merge", "smsearch tune", "smsearch update")  # between them they reach every step
 _WORKERS_END_WITHIN = 15.0
 _ENDS_WITHIN = 60.0
-_BEGUN = 0.5  # seconds after which a command is past its imports
+_BEGUN = 0.5  # seconds after which a command is past its imports; a short one spends half of its time on them
 _SAID_BY_INTERRUPTED = {0: "", 130: "interrupted"}  # by exit code; 0 when it had ended
 
 
@@ -55,7 +55,7 @@ def interrupt_all(works: list[Work], folder: Path, n: int, *, seed: int, jobs: i
     plans = []
     for i in range(n):
         work = commands[i % len(commands)]
-        after = draw.uniform(_BEGUN, max(1.02 * work.seconds, 2 * _BEGUN))
+        after = draw.uniform(min(_BEGUN, work.seconds / 2), 1.02 * work.seconds)
         plans.append(_Plan(work, i, None, after, signal.SIGINT))
     required = "one sentence, no word of damage; opens, verifies; the next run ends in the undisturbed state"
     return _try_all(plans, folder, "interrupted (Ctrl-C) at random moments", required, seed=seed, jobs=jobs)
