@@ -320,10 +320,18 @@ def summary(found: dict[tuple[str, str], Result]) -> list[str]:
     for name in ("100,000 passages", "1,000,000 passages"):
         parts = [
             shown(figure(found, "scale", name, key), unit)
-            for key, unit in (("build_s", "s"), ("cold_s", "s"), ("hybrid_ms.p50", "ms"), ("add_one_s", "s"))
+            for key, unit in (
+                ("build_s", "s"),
+                ("cold_s", "s"),
+                ("hybrid_ms.p50", "ms"),
+                ("hybrid_new_ms.p50", "ms"),
+                ("add_one_s", "s"),
+            )
         ]
         if parts[0] != "not measured":
-            lines.append(f"| {name}: build; cold question; warm question; one more post | {'; '.join(parts)} |")
+            lines.append(
+                f"| {name}: build; cold question; warm, asked before; warm, new; one more post | {'; '.join(parts)} |"
+            )
     return lines
 
 

@@ -68,11 +68,11 @@ class Groups:
     def _find(self, title: str, encoded: EncodedPassage) -> int | None:
         wording: Wording | None = None
         for passage_id, is_exact in self.keys.met(encoded.keys, most=_MOST_COMPARED):
-            of_title, of = self._store.read_content(passage_id)
-            if is_exact and exact_key(of.text) == encoded.keys[0]:
+            other_title, other = self._store.read_content(passage_id)
+            if is_exact and exact_key(other.text) == encoded.keys[0]:
                 return passage_id
             wording = wording or Wording.from_words(passage_words(title, encoded.passage))
-            if is_repeat(wording, Wording.from_words(passage_words(of_title, of))):
+            if is_repeat(wording, Wording.from_words(passage_words(other_title, other))):
                 return passage_id
         return None
 
