@@ -133,6 +133,10 @@ class TransformerEncoder:
             "revision": self._commit or self._options.revision,
         }
 
+    @property
+    def language_means(self) -> None:
+        """None: vectors are compared as they are."""
+
     def count_tokens(self, texts: Sequence[str]) -> NDArray[np.int64]:
         """Tokens of each text as a passage, prompt and special tokens included, none cut off; `(n,)`."""
         if not texts:
