@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Question", "Repository", "check_out", "read_questions", "read_repositories"]
+__all__ = ["Question", "Repository", "check_out", "read_questions", "read_repositories", "unanswered"]
 
 HERE = Path(__file__).parent
 
@@ -95,6 +95,11 @@ def check_out(repository: Repository, mirror: Path, out: Path) -> int:
     return n
 
 
+def unanswered(out: Path) -> list[Question]:
+    """Questions whose answer is not in the first of their files below `out`."""
+    return [each for each in read_questions() if each.answer not in (out / each.docs[0]).read_text(encoding="utf-8")]
+
+
 def _git_folder(repository: Repository, mirror: Path) -> Path:
     place = mirror / repository.name.replace("/", "+")
     for head in sorted([place / "HEAD", *place.glob("*/HEAD"), *place.glob("*/.git/HEAD")]):
@@ -124,23 +129,23 @@ def _run(git: Path, *arguments: str) -> bytes:
 
 
 def main() -> None:
-    """Check out every repository and print the number of files of each."""
+    """Check out every repository, print the number of files of each, and look for the answer to every question."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--mirror", type=Path, required=True, help="folder of the bare clones")
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     options = parser.parse_args()
-    total, missing = 0, False
+    total, errors = 0, []
     for repository in read_repositories():
         try:
             n = check_out(repository, options.mirror, options.out)
         except FileNotFoundError as error:
-            print(error, file=sys.stderr)
-            missing = True
+            errors.append(str(error))
             continue
         print(f"{n:5} {repository.name} ({', '.join(repository.langs)})")
         total += n
     print(f"{total:5} files")
-    sys.exit(1 if missing else 0)
+    errors = errors or [f"{each.answer!r} is not in {each.docs[0]}" for each in unanswered(options.out)]
+    sys.exit("\n".join(errors) or 0)
 
 
 if __name__ == "__main__":
