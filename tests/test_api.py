@@ -631,7 +631,7 @@ def test_vectors_are_unit_float32_in_the_order_asked_for(seeds_index: Index) -> 
 def test_status_counts_what_passages_lists(seeds_index: Index) -> None:
     status = seeds_index.status()
     passages = list(seeds_index.passages())
-    assert (status.n_documents, status.encoder, status.dim) == (5, "builtin", 384)
+    assert (status.n_documents, status.encoder, status.dim) == (5, "static", 384)
     assert status.n_passages == len(passages)
     assert dict(status.langs) == {lang: sum(p["lang"] == lang for p in passages) for lang in ("sv", "da")}
     assert dict(status.kinds) == {kind: sum(p["kind"] == kind for p in passages) for kind in ("post", "comment")}

@@ -12,6 +12,7 @@ class WholeTextEncoder:
         inner = KeywordEncoder(max_tokens=max_tokens)
         self.name, self.dim, self.max_tokens = inner.name, inner.dim, inner.max_tokens
         self.fingerprint, self.settings = inner.fingerprint, inner.settings
+        self.language_means = None
         self.count_tokens = inner.count_tokens
         self.encode_queries = inner.encode_queries
         self.encode_passages = inner.encode_passages

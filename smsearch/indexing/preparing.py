@@ -11,6 +11,7 @@ from itertools import islice, pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from smsearch.encoders import token_encoder_for
 from smsearch.encoders.protocol import Encoder, PoolingEncoder, TokenEncoder
 from smsearch.errors import EncoderError
 from smsearch.index.postings import pack_words
@@ -123,17 +124,17 @@ class Prepared:
 class Preparer:
     """Cuts and encodes one batch of documents; each sentence is divided into tokens once."""
 
-    def __init__(self, encoder: Encoder, options: CutOptions, token_encoder: TokenEncoder) -> None:
+    def __init__(self, encoder: Encoder, options: CutOptions, token_encoder: TokenEncoder | None = None) -> None:
         """Prepare documents for an index.
 
         Args:
             encoder: Gives the vectors.
             options: How documents are cut.
-            token_encoder: Gives the token ids for late interaction; may be the same.
+            token_encoder: Gives the token ids for late interaction; None takes what `token_encoder_for` gives.
         """
         self._encoder = encoder
         self._options = options
-        self._token_encoder = token_encoder
+        self._token_encoder = token_encoder or token_encoder_for(encoder)
         self._tokens: dict[str, NDArray[np.int32]] = {}
 
     def prepare(self, batch: Batch) -> list[Prepared]:

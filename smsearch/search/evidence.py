@@ -83,7 +83,8 @@ def token_evidence(query: QueryTokens, sentences: Sentences, encoder: TokenEncod
     starts = sentences.offsets[:-1][filled]
     if len(filled):
         for weight, row in zip(query.weights, maxima, strict=True):
-            late[filled] += weight * np.maximum(np.maximum.reduceat(row, starts), -1)
+            highest = np.maximum.reduceat(row, starts)
+            late[filled] += weight * np.where(highest < -1, 0, highest)
     is_own = sentences.lengths > 0  # of a sentence, not of the title above it
     return Evidence(
         late,

@@ -371,7 +371,7 @@ def test_verify_repair_saves_what_is_left_of_a_damaged_database(run: Run, seeds:
     assert result.code == 1
     said = result.out.splitlines()
     assert "is damaged" in said[0]
-    assert re.fullmatch(r"saved 4 documents in '.*index-saved', encoded by 'builtin', 1 could not be read", said[1])
+    assert re.fullmatch(r"saved 4 documents in '.*index-saved', encoded by 'static', 1 could not be read", said[1])
     assert said[2].startswith("`smsearch update --index ")
     assert run("update", "--index", str(seeds.parent / "index-saved")).code == 0
     assert "all is well" in run("verify", "--index", str(seeds.parent / "index-saved")).out

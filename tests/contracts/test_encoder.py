@@ -23,12 +23,12 @@ TEXTS = ["hej dig", "hej verden, hej dig", "brød", "💬 สวัสดี م�
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str | Path]:
     tiny = save_tiny_model(tmp_path_factory.mktemp("models") / "multilingual-e5-tiny")
-    return {"builtin": "builtin", "tiny": tiny, "minilm": get_model_path()}
+    return {"static": "static", "e5-small": "e5-small", "tiny": tiny, "minilm": get_model_path()}
 
 
-@pytest.fixture(scope="module", params=["builtin", "tiny", "minilm"])
+@pytest.fixture(scope="module", params=["static", "e5-small", "tiny", "minilm"])
 def encoder(request: pytest.FixtureRequest, folders: dict[str, str | Path]) -> Encoder:
-    device = None if request.param == "builtin" else "cpu"
+    device = None if request.param in {"static", "e5-small"} else "cpu"
     return load_encoder(folders[request.param], device=device)
 
 
@@ -90,7 +90,7 @@ def test_fingerprints_tell_models_and_prompts_apart(folders: dict[str, str | Pat
 
 def test_token_vectors_are_unit_and_weights_positive(encoder: Encoder) -> None:
     if not isinstance(encoder, TokenEncoder):
-        assert encoder.name != "builtin"
+        assert encoder.name not in {"static", "e5-small"}
         return
     ids = encoder.token_ids(TEXTS)
     assert [len(row) for row in ids] == encoder.count_tokens(TEXTS).tolist()
@@ -106,7 +106,7 @@ def test_token_vectors_are_unit_and_weights_positive(encoder: Encoder) -> None:
 
 def test_passages_are_encoded_alike_from_their_tokens_and_from_those_of_their_parts(encoder: Encoder) -> None:
     if not isinstance(encoder, PoolingEncoder):
-        assert encoder.name != "builtin"
+        assert encoder.name not in {"static", "e5-small"}
         return
     expected = encoder.encode_passages([*TEXTS, "lang tekst " * 5000])[:-1]  # more than a few texts
     np.testing.assert_allclose(encoder.encode_token_ids(encoder.token_ids(TEXTS)), expected, atol=1e-6)

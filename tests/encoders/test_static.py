@@ -90,7 +90,7 @@ def test_a_matrix_that_does_not_fit_is_refused(copy: Path, matrix: NDArray[np.fl
 def test_it_is_a_token_encoder() -> None:
     encoder = builtin()
     assert isinstance(encoder, TokenEncoder)
-    assert (encoder.name, encoder.dim, encoder.max_tokens, encoder.settings) == ("builtin", 384, None, {})
+    assert (encoder.name, encoder.dim, encoder.max_tokens, encoder.settings) == ("static", 384, None, {})
 
 
 def test_texts_without_tokens_are_zero_rows() -> None:

@@ -50,8 +50,9 @@ def answers(folder: Path) -> tuple[bool, dict[int, float], list[list[int]], list
     reader = IndexReader(folder)
     try:
         with reader.snapshot():
-            tokens = reader.token_lists(np.arange(len(reader.passage_ids)))
-            lists = [tokens.ids[a:b].tolist() for a, b in zip(tokens.offsets, tokens.offsets[1:], strict=False)]
+            tokens = reader.sentences(np.arange(len(reader.passage_ids)))
+            ends = tokens.bounds[tokens.offsets]
+            lists = [tokens.ids[a:b].tolist() for a, b in zip(ends, ends[1:], strict=False)]
             _, rows = reader.lexical.search([["ape"], ["cat"]], 9)
             return reader.rebuilt, cosines(reader, "ape bee"), lists, sorted(rows.tolist())
     finally:
@@ -201,7 +202,7 @@ def test_writing_clears_the_changes_and_counts_the_generation(tmp_path: Path) ->
         put(writer, "a", "ape")
         assert [writer.store.count(table) for table in ("changes", "touched")] == [1, 1]
         with writer.batch():
-            write_derived(tmp_path, writer.store, 6)
+            write_derived(tmp_path, writer.store)
         assert [writer.store.count(table) for table in ("changes", "touched")] == [0, 0]
         assert derived_generation(writer.store) == 1
 
@@ -210,7 +211,7 @@ def test_derived_files_hold_representatives_only(tmp_path: Path) -> None:
     with new_writer(tmp_path) as writer:
         for doc_id, text in [("a", "ape"), ("b", "ape"), ("c", "cat")]:
             put(writer, doc_id, text)
-        derived = make_derived(writer.store, 6)
+        derived = make_derived(writer.store)
         assert derived.passage_ids.tolist() == [1, 3]
         assert len(derived.vectors) == len(derived.tokens) == 2
         vectors, tokens, words, langs = later_passages(writer.store, np.array([3, 1]), 6)

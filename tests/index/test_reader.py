@@ -47,9 +47,10 @@ def test_changes_since_the_derived_files_are_layered_over_them(tmp_path: Path) -
             assert reader.alive.tolist() == [False, True, True]
             assert len(reader) == 2
             assert cosines(reader, "ape") == {2: 0.0, 3: 0.707}
-            tokens = reader.token_lists(np.array([1, 2]))
-            assert (tokens.offsets.tolist(), tokens.ids.tolist()) == ([0, 1, 3], [1, 0, 2])
-            assert reader.token_lists(np.array([], dtype=np.int64)).offsets.tolist() == [0]
+            tokens = reader.sentences(np.array([1, 2]))
+            assert (tokens.offsets.tolist(), tokens.bounds.tolist()) == ([0, 1, 2], [0, 1, 3])
+            assert tokens.ids.tolist() == [1, 0, 2]
+            assert reader.sentences(np.array([], dtype=np.int64)).offsets.tolist() == [0]
             assert reader.compares_all
         reader.close()
 

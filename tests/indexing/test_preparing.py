@@ -158,15 +158,17 @@ def test_an_encoder_that_only_cuts_is_stored_alike() -> None:
     assert Preparer(Cutting(), CutOptions()).prepare(batch) == Preparer(KeywordEncoder(), CutOptions()).prepare(batch)
 
 
-def test_distinct_tokens_of_all_sentences_are_stored() -> None:
-    passage = Passage(5, 20, "cat dog. fox. ?", sentences=((0, 8), (9, 13), (14, 15)))
+def test_tokens_of_each_sentence_are_stored_after_those_of_title_and_heading() -> None:
+    passage = Passage(5, 20, "cat dog. fox. ?", heading="eel", sentences=((0, 8), (9, 13), (14, 15)))
 
     class Words(KeywordEncoder):
         def token_ids(self, texts: list[str]) -> list[np.ndarray]:
             return super().token_ids([text.replace(".", "") for text in texts])
 
-    (encoded,) = Preparer(Words(), CutOptions()).encode([""], [passage])
-    assert PackedTokens.from_bytes([encoded.tokens]).take(np.arange(1)).ids.tolist() == [2, 3, 5]
+    (encoded,) = Preparer(Words(), CutOptions()).encode(["ape"], [passage])
+    stored = PackedTokens.from_bytes([encoded.tokens]).take(np.arange(1))
+    assert (stored.bounds.tolist(), stored.ids.tolist()) == ([0, 2, 4, 5, 5], [0, 4, 2, 3, 5])
+    np.testing.assert_allclose(stored.lengths, [-(2**0.5), 2**0.5, 1, 0], atol=1e-3)
 
 
 def test_no_passages_are_encoded_to_none() -> None:

@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 import smsearch
 from smsearch import Document, Index
+from smsearch.encoders import token_encoder_for
 from smsearch.errors import IndexDamagedError
 from smsearch.index.faiss_vectors import FaissIndex
 from smsearch.index.reader import IndexReader
 from smsearch.index.vectors import Rows, Vectors
 from smsearch.search import candidates, searcher
+from smsearch.search.candidates import QueryEncoders
 from smsearch.search.question import Question
 from smsearch.search.searcher import Searcher
 from tests.fakes import KeywordEncoder
@@ -123,7 +125,7 @@ def test_reranking_orders_the_best_anew_and_sets_the_scores(seeds_index: Index) 
         return np.array([-len(text) for text in texts], np.float32)
 
     reader = IndexReader(seeds_index.folder)
-    hits = Searcher(reader, lambda: seeds_index.encoder).search(Question(QUESTION, 5), rerank=shortest_first)
+    hits = Searcher(reader, QueryEncoders(seeds_index.encoder.encode_queries, token_encoder_for)).search(Question(QUESTION, 5), rerank=shortest_first)
     reader.close()
     everything = [hit.text for hit in seeds_index.search(QUESTION, 50)]
     assert [len(hit.text) for hit in hits] == sorted(map(len, everything))[:5]

@@ -76,7 +76,7 @@ def test_another_teacher_does_not_mix_with_the_first(corpus: Path, tmp_path: Pat
     ("plan", "error", "message"),
     [
         (TeacherPlan(model="builtin", backend="magic"), InputError, "there is no teacher backend 'magic'"),
-        (TeacherPlan(model="builtin", backend="int8"), EncoderError, "'builtin' is no transformer"),
+        (TeacherPlan(model="builtin", backend="int8"), EncoderError, "'static' is no transformer"),
         (TeacherPlan(model="no/such-model"), EncoderError, "'no/such-model'"),
     ],
 )
