@@ -65,9 +65,7 @@ def load_encoder(
     folder = _BUILTIN_FOLDER if name == BUILTIN else Path(name).expanduser()
     if name == BUILTIN or _is_static(folder):
         return _load_static(folder, name, options)
-    from smsearch.encoders.transformer import TransformerEncoder, TransformerOptions
-
-    return TransformerEncoder(str(folder.absolute()) if folder.is_dir() else name, TransformerOptions(**options))
+    return _load_transformer(str(folder.absolute()) if folder.is_dir() else name, options)
 
 
 def export_static(encoder: Encoder, path: str | os.PathLike[str]) -> None:
@@ -91,6 +89,17 @@ def _is_static(folder: Path) -> bool:
     from smsearch.encoders.static import is_static_folder
 
     return is_static_folder(folder)
+
+
+def _load_transformer(model: str, options: dict[str, Any]) -> Encoder:
+    from smsearch.encoders.identity import TransformerOptions
+    from smsearch.encoders.transformer import TransformerEncoder
+
+    if options["backend"] == "onnx":
+        from smsearch.encoders.onnx_encoder import load_onnx
+
+        return load_onnx(model, TransformerOptions(**options))
+    return TransformerEncoder(model, TransformerOptions(**options))
 
 
 def _load_static(folder: Path, name: str, options: dict[str, Any]) -> Encoder:
