@@ -1,13 +1,15 @@
 """ONNX files of models: the one in a model's folder, or one exported once and kept in the user's cache folder.
 
-A kept file has its digest in its name and in a record beside it, which is written last: a file that is missing, cut
-short, damaged or of other weights is not found, and exported again.
+A kept model is two files, the graph and the weights, for ONNX Runtime maps weights that are a file of their own and is
+ready in half the time. Their digests are in a record, which is written last: files that are missing, cut short,
+damaged or made of other weights are not found, and exported again.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -17,7 +19,7 @@ from typing import Any, Final
 
 from smsearch.encoders.digests import file_digests
 from smsearch.encoders.vocabulary import cache_folder
-from smsearch.files import file_sha256, read_json_object, write_atomically, written_atomically
+from smsearch.files import read_json_object, write_atomically, written_atomically
 
 _OWN: Final = ("onnx/model.onnx", "model.onnx")  # where models of the hub keep it
 _WEIGHTS: Final = {".safetensors", ".bin"}
@@ -51,14 +53,15 @@ def find_onnx_file(folder: Path) -> OnnxFile | None:
         return OnnxFile(own, agrees=True)
     record = _record_of(folder)
     kept = read_json_object(record) if record else {}
-    if record is None or not isinstance(kept.get("name"), str) or Path(kept["name"]).name != kept["name"]:
+    digests = kept.get("sha256")
+    if record is None or not isinstance(digests, dict) or any(Path(name).name != name for name in digests):
         return None
-    path = record.with_name(kept["name"])
+    files = [record.with_name(name) for name in digests]
     try:
-        is_sound = file_digests(path.parent, [path])[0][1] == kept.get("sha256")
+        is_sound = dict(file_digests(record.parent, files)) == digests
     except OSError:
         return None
-    return OnnxFile(path, kept.get("agrees")) if is_sound else None
+    return OnnxFile(files[0], kept.get("agrees")) if is_sound and files else None
 
 
 @contextmanager
@@ -70,15 +73,14 @@ def exported_once(folder: Path, export: Callable[[Path], None]) -> Iterator[Path
         export: Writes the network to the path it is given.
 
     Yields:
-        The file; where the cache folder cannot be written, or the network is so large that it is several files, it goes
-        with the context.
+        The file; where the cache folder cannot be written, it goes with the context.
     """
     with TemporaryDirectory(ignore_cleanup_errors=True) as place:
         exported = Path(place) / "model.onnx"
         export(exported)
         record = _record_of(folder)
         kept = None
-        if record is not None and [path.name for path in exported.parent.iterdir()] == [exported.name]:
+        if record is not None:
             with suppress(OSError):
                 kept = _kept(exported, record)
         yield kept or exported
@@ -107,18 +109,30 @@ def _record_of(folder: Path) -> Path | None:
 
 def _kept(exported: Path, record: Path) -> Path:
     """Copy an exported file to the folder of its record, and record it; earlier ones of the same model are deleted."""
-    sha256 = file_sha256(exported)
-    path = record.with_name(f"{record.stem}-{sha256[:16]}.onnx")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with exported.open("rb") as source, written_atomically(path) as copy:
-        while piece := source.read(_BLOCK):
-            copy.write(piece)
-    _write_record(record, {"name": path.name, "sha256": sha256, "agrees": None})
-    for pattern in (f"{record.stem}-*.onnx", f".{record.stem}-*"):  # the latter of processes that were killed
+    import onnx
+
+    stem = f"{record.stem}-{os.urandom(4).hex()}"
+    names = [f"{stem}.onnx", f"{stem}.data"]
+    with TemporaryDirectory(dir=exported.parent, ignore_cleanup_errors=True) as place:
+        graph = Path(place) / names[0]
+        onnx.save(onnx.load(exported), graph, save_as_external_data=True, location=names[1])
+        record.parent.mkdir(parents=True, exist_ok=True)
+        written = [name for name in names if graph.with_name(name).exists()]  # a tiny one has no weights apart
+        digests = {name: _copy(graph.with_name(name), record.with_name(name)) for name in written}
+    _write_record(record, {"sha256": digests, "agrees": None})
+    for pattern in (f"{record.stem}-*", f".{record.stem}-*"):  # the latter of processes that were killed
         for old in record.parent.glob(pattern):
-            if old != path:
+            if old.name not in digests:
                 old.unlink(missing_ok=True)
-    return path
+    return record.with_name(names[0])
+
+
+def _copy(source: Path, target: Path) -> str:
+    """Copy a file, whole or not at all, and return its SHA-256."""
+    with source.open("rb") as read, written_atomically(target) as copy:
+        while piece := read.read(_BLOCK):
+            copy.write(piece)
+    return copy.sha256
 
 
 def _write_record(record: Path, content: dict[str, Any]) -> None:
