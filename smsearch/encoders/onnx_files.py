@@ -22,8 +22,7 @@ from smsearch.encoders.vocabulary import cache_folder
 from smsearch.files import read_json_object, write_atomically, written_atomically
 
 _OWN: Final = ("onnx/model.onnx", "model.onnx")  # where models of the hub keep it
-_WEIGHTS: Final = {".safetensors", ".bin"}
-_CONFIGURATIONS: Final = {"config.json", "tokenizer_config.json"}  # of the network, and of the inputs it is given
+_DECIDING: Final = {".safetensors", ".bin", ".json"}  # weights and configurations
 _FORMAT: Final = 1  # raise it when models are exported in another way
 _BLOCK: Final = 1 << 20
 
@@ -96,7 +95,7 @@ def record_agreement(folder: Path, *, agrees: bool) -> None:
 
 def _record_of(folder: Path) -> Path | None:
     """Where the record of a model's exported file is; its name covers the weights and configurations."""
-    deciding = (path for path in folder.rglob("*") if path.suffix in _WEIGHTS or path.name in _CONFIGURATIONS)
+    deciding = (path for path in folder.rglob("*") if path.suffix in _DECIDING)
     files = sorted(path for path in deciding if path.is_file())
     digests = file_digests(folder, files)
     content = [[name, path.stat().st_size, sha256] for path, (name, sha256) in zip(files, digests, strict=True)]
