@@ -55,9 +55,8 @@ def _model_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def model_cache(_model_cache: Path) -> Iterator[Path]:
     """The cache folder of this run, in which exported models are kept; the user's own is not touched."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
-            patch.setenv(name, str(_model_cache))
-        yield _model_cache / "smsearch"
+        patch.setenv("SMSEARCH_CACHE", str(_model_cache))
+        yield _model_cache
 
 
 MakeIndex = Callable[..., smsearch.Index]
