@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +13,8 @@ import smsearch
 from smsearch.encoders import Encoder
 
 SEEDS = Path(__file__).parents[1] / "seeds"
+
+os.environ.setdefault("SMSEARCH_MODEL", "static")  # fast, and there without an extra; tests of e5-small name it
 
 
 @pytest.fixture(scope="package")

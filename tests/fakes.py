@@ -21,6 +21,7 @@ class KeywordEncoder:
         self.dim = len(self.keywords)
         self.fingerprint = "keywords " + " ".join(self.keywords)
         self.settings: dict[str, Any] = {}
+        self.language_means = None
         self.learned: dict[tuple[str, ...], list[int]] = {}  # tokens told last, by sentences
 
     def count_tokens(self, texts: Sequence[str]) -> NDArray[np.int64]:
@@ -54,6 +55,17 @@ class KeywordEncoder:
 
     def token_cosines(self, vectors: NDArray[np.float32], ids: NDArray[np.int32]) -> NDArray[np.float32]:
         return vectors @ self.token_vectors(ids).T
+
+    def token_norms(self, ids: NDArray[np.int32]) -> NDArray[np.float32]:
+        return np.ones(len(ids), dtype=np.float32)
+
+    def sum_lengths(self, ids: Sequence[NDArray[np.int32]]) -> NDArray[np.float32]:
+        sums = [np.bincount(of_text, minlength=self.dim) for of_text in ids]
+        return np.array([np.linalg.norm(each) for each in sums], dtype=np.float32)
+
+    def query_direction(self, query: str) -> NDArray[np.float32]:
+        (vector,) = self.encode_queries([query])
+        return vector
 
     def token_weights(self, ids: NDArray[np.int32]) -> NDArray[np.float32]:
         return np.ones(len(ids), dtype=np.float32)

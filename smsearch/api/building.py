@@ -64,8 +64,8 @@ def build_index(
     Args:
         sources: Files, folders, glob patterns, or `-` for standard input.
         path: Folder of the index; None takes `$SMSEARCH_INDEX`, else `indexes/default`.
-        model: `builtin`, the name of a sentence-transformers model, or a directory; None takes the
-            one the index was made with, for a new index `builtin`.
+        model: `static`, `e5-small`, the name of a sentence-transformers model, or a directory; None takes the
+            one the index was made with, for a new index `e5-small` if its extra is installed, else `static`.
         model_options: Further keywords of `load_encoder`: prompts, device, backend and so on.
         format: Reader to use for every file; None goes by each file's name.
         fields: Which fields of JSONL and CSV files hold what.

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from smsearch.api.filtering import filters_of
 from smsearch.api.options import PathLike, load_for, make_updater, recorded_options
-from smsearch.encoders import Encoder, load_encoder
+from smsearch.encoders import Encoder, TokenEncoder, load_encoder, token_encoder_for
 from smsearch.errors import IndexStateError, NotFoundError, QueryError
 from smsearch.index.reader import IndexReader
-from smsearch.index.recorded_encoder import check_encoder
+from smsearch.index.recorded_encoder import check_encoder, check_tokens
 from smsearch.notebook import Hits
 from smsearch.records import BuildReport, Document, Mode, Span, Status
 
@@ -43,6 +43,7 @@ class Index:
         self._rerankers: dict[str, Rerank] = {}
         self._reader = IndexReader(folder)
         self._encoder = encoder
+        self._tokens: TokenEncoder | None = None
         if encoder is not None:
             check_encoder(self._reader.encoder, encoder)
 
@@ -357,14 +358,13 @@ class Index:
                 yield _as_plain(found[passage_id])
 
     def vectors(self, passage_ids: Sequence[int]) -> Any:  # noqa: ANN401  a numpy array; numpy is not imported here
-        """Vectors of some passages; `(n, dim)` float32, unit rows."""
+        """Vectors of some passages as the encoder gave them; `(n, dim)` float32, unit rows."""
         import numpy as np
 
-        from smsearch.index.derived import stored_vectors
+        from smsearch.index.stored_vectors import StoredVectors
 
         with self._reading():
-            reader = self._reader
-            return stored_vectors(reader.store.connection, np.array(passage_ids, np.int64), reader.encoder.dim)
+            return StoredVectors.of_index(self._reader.store).of(np.array(passage_ids, np.int64), as_encoded=True)
 
     def status(self) -> Status:
         """What the index holds."""
@@ -376,9 +376,35 @@ class Index:
     # -- within -------------------------------------------------------------------------------
 
     def _searcher(self) -> Searcher:
+        from smsearch.search.candidates import QueryEncoders
         from smsearch.search.searcher import Searcher
 
-        return Searcher(self._reader, lambda: self.encoder)
+        return Searcher(self._reader, QueryEncoders(self._query_vectors, lambda: self._token_encoder))
+
+    def _query_vectors(self, queries: Sequence[str]) -> Any:  # noqa: ANN401  a numpy array; numpy is not imported here
+        """Vectors of queries as the index compares them: `(n, dim)` float32, unit rows."""
+        vectors = self.encoder.encode_queries(queries)
+        centring = self._reader.centring
+        if centring is not None:
+            from smsearch.text.language import language_chances
+
+            for row, chances in zip(vectors, language_chances(queries), strict=True):
+                row[:] = centring.centre_query(row, chances)
+        return vectors
+
+    @property
+    def _token_encoder(self) -> TokenEncoder:
+        """The encoder of the stored token ids.
+
+        Raises:
+            EncoderError: If its tokens are others than those in the index.
+        """
+        if self._tokens is None or self._tokens.fingerprint != self._reader.encoder.token_fingerprint:
+            is_own = self._reader.encoder.token_fingerprint == self._reader.encoder.fingerprint
+            tokens = token_encoder_for(self.encoder if is_own else None)
+            check_tokens(self._reader.encoder, tokens)
+            self._tokens = tokens
+        return self._tokens
 
     def _load_rerank(self, model: PathLike | None) -> Rerank | None:
         """The scores of a reranker, which stays loaded for the next query."""

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from smsearch.encoders import Encoder, load_encoder
+from smsearch.encoders import Encoder, canonical_name, load_encoder
 from smsearch.index.database import has_index
 from smsearch.index.reader import IndexReader
 
@@ -29,10 +29,10 @@ def load_for(folder: Path, model: PathLike | None, options: dict[str, Any]) -> E
         EncoderError: If the model cannot be loaded.
     """
     if not has_index(folder):
-        return load_encoder(model or "builtin", **options)
+        return load_encoder(model, **options)
     with closing(IndexReader(folder)) as reader:
         recorded = reader.encoder
-    if model is not None and recorded.name not in {os.fspath(model), str(Path(model).expanduser().absolute())}:
+    if model is not None and canonical_name(recorded.name) not in {canonical_name(model), str(Path(model).expanduser().absolute())}:
         return load_encoder(model, **options)
     return load_encoder(recorded.name, **{**recorded.settings, **options})
 

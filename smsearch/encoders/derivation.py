@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import struct
 import sys
 import unicodedata
@@ -27,23 +28,8 @@ _PLANE: Final = 0x10000
 _SURROGATES: Final = range(0xD800, 0xE000)
 _COMPOSED: Final = range(0x20000)  # no plane above the second has a character of two parts
 _INNER_JAMO: Final = frozenset(map(chr, (*range(0x1161, 0x1176), *range(0x11A8, 0x11C3))))
-_PLAIN_NORMALIZER: Final = {
-    "type": "Sequence",
-    "normalizers": [
-        {"type": "NFKC"},
-        {"type": "Lowercase"},
-        {"type": "Replace", "pattern": {"Regex": "\\s+"}, "content": " "},
-        {"type": "Strip", "strip_left": True, "strip_right": True},
-    ],
-}
-_PLAIN_PRE_TOKENIZER: Final = {
-    "type": "Sequence",
-    "pretokenizers": [
-        {"type": "Split", "pattern": {"Regex": "[\\p{P}\\p{S}]"}, "behavior": "Isolated", "invert": False},
-        {"type": "Digits", "individual_digits": False},
-        {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": True},
-    ],
-}
+_OF_A_CHARACTER: Final = re.compile(r"\\s\+|\[(?:[^\[\]\\^]|\\x[0-9a-f]{2}|\\x\{[0-9a-f]{1,6}\}|\\p\{[PS]\})+\]")
+"""Patterns that match one character, or white space in a row."""
 
 
 def is_derivable(tokenizer: dict[str, Any]) -> bool:
@@ -139,7 +125,7 @@ def _character_sections(tokenizer: dict[str, Any], skeleton: str) -> dict[str, a
     tokenizer's own normaliser and pre-tokenizer are asked about it alone and between letters.
     """
     kinds, forms = array("B", bytes(_PLANE)), array("H", bytes(2 * _PLANE))
-    if (tokenizer["normalizer"], tokenizer["pre_tokenizer"]) == (_PLAIN_NORMALIZER, _PLAIN_PRE_TOKENIZER):
+    if _goes_by_character(tokenizer["normalizer"]) and _splits_by_character(tokenizer["pre_tokenizer"]):
         from tokenizers import Tokenizer
 
         model = Tokenizer.from_str(skeleton)
@@ -149,6 +135,35 @@ def _character_sections(tokenizer: dict[str, Any], skeleton: str) -> dict[str, a
                 kind, form = _ask(chr(point), model.normalizer.normalize_str, model.pre_tokenizer.pre_tokenize_str)
                 kinds[point], forms[point] = kind, ord(form)
     return {"kinds": kinds, "forms": forms}
+
+
+def _goes_by_character(normalizer: dict[str, Any]) -> bool:
+    """Whether a normaliser treats each character by itself, but for what Unicode composes and white space in a row."""
+    parts = normalizer.get("normalizers") or [normalizer]
+    is_known = (
+        part["type"] in {"NFKC", "Lowercase", "Strip"}
+        or (part["type"] == "Replace" and _OF_A_CHARACTER.fullmatch(part["pattern"].get("Regex", "")))
+        for part in parts
+    )
+    folds_spaces = any(part.get("pattern") == {"Regex": "\\s+"} and part["content"] == " " for part in parts)
+    return all(is_known) and folds_spaces and {"NFKC", "Strip"} <= {part["type"] for part in parts}
+
+
+def _splits_by_character(pre_tokenizer: dict[str, Any]) -> bool:
+    """Whether a pre-tokenizer divides text before spaces, and at digits and at characters of some kinds."""
+    *before, last = pre_tokenizer.get("pretokenizers") or [pre_tokenizer]
+    is_known = (
+        (part["type"] == "Digits" and not part["individual_digits"])
+        or (
+            part["type"] == "Split"
+            and part["behavior"] == "Isolated"
+            and not part["invert"]
+            and _OF_A_CHARACTER.fullmatch(part["pattern"].get("Regex", ""))
+        )
+        for part in before
+    )
+    marked = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": True}
+    return all(is_known) and last == marked
 
 
 def _composing_characters() -> frozenset[str]:

@@ -50,7 +50,7 @@ def find_model(model: str, *, revision: str | None, backend: Backend) -> FoundMo
             raise EncoderError(f"a directory has no revisions, got revision {revision!r} for {model!r}")
         found = FoundModel(folder.absolute(), named=False)
     elif not _NAME.fullmatch(model):
-        raise EncoderError(f"there is no directory {model!r}; name a model folder, `builtin` or a model of the hub")
+        raise EncoderError(f"there is no directory {model!r}; name a model folder, `static`, `e5-small` or a model of the hub")
     else:
         name = model if "/" in model else f"{_DEFAULT_OWNER}/{model}"
         found = _find_cached(name, revision, backend) or _download(name, revision, backend)
@@ -58,6 +58,11 @@ def find_model(model: str, *, revision: str | None, backend: Backend) -> FoundMo
         raise EncoderError(f"{str(found.folder)!r} is no model: it has neither modules.json nor config.json")
     _refuse_pickles(found.folder, model, backend)
     return found
+
+
+def is_cached(name: str) -> bool:
+    """Whether a model of the hub is in the cache of this user, whole."""
+    return _find_cached(name, None, "torch") is not None
 
 
 def _find_cached(name: str, revision: str | None, backend: Backend) -> FoundModel | None:

@@ -134,6 +134,10 @@ class OnnxEncoder:
         """Prompts in use, backend, dimensions kept and the commit: all that decides the vectors."""
         return self._identity.settings
 
+    @property
+    def language_means(self) -> None:
+        """None: vectors are compared as they are."""
+
     def count_tokens(self, texts: Sequence[str]) -> NDArray[np.int64]:
         """Tokens of each text as a passage, prompt and special tokens included, none cut off; `(n,)`."""
         prompt = self._identity.prompts.passage

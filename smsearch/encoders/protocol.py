@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
@@ -10,12 +11,29 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+@dataclass(frozen=True, slots=True)
+class LanguageMeans:
+    """Means of an encoder's vectors of ordinary text by language.
+
+    Attributes:
+        langs: Primary language tags.
+        passages: `(n_langs, dim)` float32, of texts encoded as passages.
+        queries: `(n_langs, dim)` float32, of texts encoded as queries.
+        amount: The part of them that is subtracted, in `[0, 1]`.
+    """
+
+    langs: tuple[str, ...]
+    passages: NDArray[np.float32]
+    queries: NDArray[np.float32]
+    amount: float
+
+
 class Encoder(Protocol):
     """Turns texts into vectors whose inner product says how near they are in meaning."""
 
     @property
     def name(self) -> str:
-        """What the user calls it: `builtin`, a model name, or an absolute directory."""
+        """What the user calls it: `static`, `e5-small`, a model name, or an absolute directory."""
 
     @property
     def dim(self) -> int:
@@ -32,6 +50,10 @@ class Encoder(Protocol):
     @property
     def settings(self) -> dict[str, Any]:
         """Plain values that `load_encoder` needs, beside the name, to make the same encoder again."""
+
+    @property
+    def language_means(self) -> LanguageMeans | None:
+        """Means by language, subtracted from the vectors in an index; None for an encoder without a language bias."""
 
     def count_tokens(self, texts: Sequence[str]) -> NDArray[np.int64]:
         """Tokens of each text as a passage, prompt and special tokens included; `(n,)`."""
@@ -55,6 +77,20 @@ class TokenEncoder(Encoder, Protocol):
 
     def token_cosines(self, vectors: NDArray[np.float32], ids: NDArray[np.int32]) -> NDArray[np.float32]:
         """Cosines of unit vectors with tokens, 0 for those without a vector; `(len(vectors), len(ids))` float32."""
+
+    def token_norms(self, ids: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Lengths of the tokens' vectors before they are made unit vectors; `(len(ids),)` float32."""
+
+    def sum_lengths(self, ids: Sequence[NDArray[np.int32]]) -> NDArray[np.float32]:
+        """Length of each text's vector as a passage before it is made a unit vector; `(len(ids),)` float32."""
+
+    def query_direction(self, query: str) -> NDArray[np.float32]:
+        """The vector whose inner product with the sum of a text's token vectors tells how near the text is to a query.
+
+        Returns:
+            `(dim,)` float32. Divided by what `sum_lengths` gives for the text, that inner product is the cosine of the
+            query with the text as a passage.
+        """
 
     def token_weights(self, ids: NDArray[np.int32]) -> NDArray[np.float32]:
         """How much each token counts in a query; `(len(ids),)` float32, at least 0."""

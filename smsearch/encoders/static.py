@@ -136,7 +136,7 @@ class StaticEncoder:
 
     @property
     def name(self) -> str:
-        """What the user calls it: `builtin`, or an absolute directory."""
+        """What the user calls it: `static`, or an absolute directory."""
         return self._name
 
     @property
@@ -171,6 +171,10 @@ class StaticEncoder:
     def settings(self) -> dict[str, Any]:
         """Empty: the folder decides everything."""
         return {}
+
+    @property
+    def language_means(self) -> None:
+        """None: vectors are compared as they are."""
 
     def verify(self) -> None:
         """Read the files and compare them with the digests in `config.json`.
@@ -218,8 +222,11 @@ class StaticEncoder:
         return self._stacked(len(ids), blocks)
 
     def _passage_vectors(self, ids: NDArray[np.int32], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
+        return unit_rows(self._passage_sums(ids, lengths))
+
+    def _passage_sums(self, ids: NDArray[np.int32], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
         sums = self.table.sums(ids, lengths)
-        return unit_rows(sums if self.matrix is None else sums @ self.matrix)
+        return sums if self.matrix is None else sums @ self.matrix
 
     def _stacked(self, n: int, blocks: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
         """The blocks in one array of `n` rows, which never stand in memory twice."""
@@ -269,9 +276,27 @@ class StaticEncoder:
         Returns:
             `(len(ids),)` float32, at least 0. The norm has learned what idf measures.
         """
-        norms = np.linalg.norm(self.table.rows(ids), axis=1)
-        weights: NDArray[np.float32] = (norms**self.config.late_exponent).astype(np.float32)
+        weights: NDArray[np.float32] = (self.token_norms(ids) ** self.config.late_exponent).astype(np.float32)
         return weights
+
+    def token_norms(self, ids: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Lengths of the tokens' vectors before they are made unit vectors; `(len(ids),)` float32."""
+        return self.table.lengths(ids)
+
+    def sum_lengths(self, ids: Sequence[NDArray[np.int32]]) -> NDArray[np.float32]:
+        """Length of each text's vector as a passage before it is made a unit vector; `(len(ids),)` float32."""
+        sizes = list(map(len, ids))
+        blocks = (
+            self._passage_sums(np.concatenate(ids[start:end]), np.array(sizes[start:end], np.int64))
+            for start, end in _blocks(sizes, _BLOCK_TOKENS)
+        )
+        return np.concatenate([np.empty(0, np.float32), *(np.linalg.norm(block, axis=1) for block in blocks)])
+
+    def query_direction(self, query: str) -> NDArray[np.float32]:
+        """The vector whose inner product with the sum of a text's token vectors tells how near it is; `(dim,)`."""
+        (vector,) = self.encode_queries([query])
+        direction: NDArray[np.float32] = vector if self.matrix is None else self.matrix @ vector
+        return direction
 
     def _cut_blocks(self, texts: Sequence[str]) -> Iterator[Cut]:
         """Token ids of texts, a bounded number of texts at a time."""

@@ -43,10 +43,10 @@ class TokenTable:
 
     packed: NDArray[np.uint8]
     scales: NDArray[np.float16]
-    _factors: NDArray[np.float32] = field(init=False, repr=False)  # 1 / length of each row; not a number until asked
+    _lengths: NDArray[np.float32] = field(init=False, repr=False)  # of each row; not a number until asked
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_factors", np.full(len(self.packed), np.nan, np.float32))
+        object.__setattr__(self, "_lengths", np.full(len(self.packed), np.nan, np.float32))
 
     @classmethod
     def open(cls, path: Path) -> TokenTable:
@@ -111,17 +111,20 @@ class TokenTable:
                 cosines[few, some] = (products.sum(axis=0) - scales[some] @ zeros[:, few]).T
         return cosines
 
-    def _unit_scales(self, ids: NDArray[np.int32]) -> NDArray[np.float32]:
-        """The scales of rows that are made unit rows; `(len(ids), n_groups)`."""
-        factors = self._factors[ids]
-        unknown = np.flatnonzero(np.isnan(factors))
+    def lengths(self, ids: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Lengths of rows, 0 where a token has none; `(len(ids),)` float32."""
+        lengths = self._lengths[ids]
+        unknown = np.flatnonzero(np.isnan(lengths))
         if len(unknown):
             rows = self.rows(ids[unknown])
-            lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))
-            np.divide(1, np.where(lengths > 0, lengths, 1), out=lengths)
-            factors[unknown] = lengths
-            self._factors[ids[unknown]] = factors[unknown]
-        unit: NDArray[np.float32] = self.scales[ids] * factors[:, None]
+            lengths[unknown] = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+            self._lengths[ids[unknown]] = lengths[unknown]
+        return lengths
+
+    def _unit_scales(self, ids: NDArray[np.int32]) -> NDArray[np.float32]:
+        """The scales of rows that are made unit rows; `(len(ids), n_groups)`."""
+        lengths = self.lengths(ids)
+        unit: NDArray[np.float32] = self.scales[ids] * (1 / np.where(lengths > 0, lengths, 1))[:, None]
         return unit
 
     def _scaled(self, ids: NDArray[np.int32], scales: NDArray[np.float32]) -> NDArray[np.float32]:

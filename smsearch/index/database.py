@@ -14,14 +14,12 @@ from pathlib import Path
 from zlib import crc32
 
 from smsearch.errors import IndexDamagedError, IndexLockedError, IndexStateError, NotFoundError
-from smsearch.files import writer_lock
 from smsearch.index.checksums import FUNCTION, REPAIR, checksum_of
-from smsearch.index.formats import FORMAT, TOUCHED, UPGRADABLE, upgrade
-from smsearch.index.seal import break_seal, set_seal
 
 _logger = logging.getLogger(__name__)
 
 FILE_NAME = "index.sqlite"
+FORMAT = 5
 
 READING_ERRORS = (sqlite3.Error, OverflowError, UnicodeDecodeError)
 """What reading a damaged database may raise."""
@@ -46,7 +44,7 @@ _DAMAGE_NAMES = {
 }  # ERROR: a column is gone
 _DAMAGE_MESSAGE = "Could not decode to UTF-8"
 
-_SCHEMA = f"""
+_SCHEMA = """
 -- A checksum covers the columns that index/checksums.py names.
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL, checksum INTEGER NOT NULL) WITHOUT ROWID;
 
@@ -95,9 +93,8 @@ CREATE TABLE passages (
 CREATE INDEX passages_by_document ON passages (document_key);
 CREATE INDEX passages_by_representative ON passages (representative) WHERE representative IS NOT NULL;
 
--- All little endian. vector: float16. sentences: int32 pairs (start, end), relative to the passage. tokens: distinct
--- ids as steps (index/tokens.py), empty where the encoder has no token vectors. words: folded words by
--- number, with counts (index/postings.py).
+-- All little endian. vector: float16. sentences: int32 pairs (start, end), relative to the passage. tokens: token
+-- ids by sentence (index/tokens.py). words: folded words by number, with counts (index/postings.py).
 CREATE TABLE encodings (
     passage_id INTEGER PRIMARY KEY REFERENCES passages,
     vector BLOB NOT NULL,
@@ -116,7 +113,7 @@ CREATE TABLE changes (
 );
 
 -- Which documents changed since then, or their passages, or what stands for these.
-{TOUCHED};
+CREATE TABLE touched (document_key INTEGER PRIMARY KEY, checksum INTEGER NOT NULL);
 
 -- Keys under which representatives of (nearly) the same text meet.
 CREATE TABLE repeats (key INTEGER NOT NULL, passage_id INTEGER NOT NULL, PRIMARY KEY (key, passage_id)) WITHOUT ROWID;
@@ -189,7 +186,7 @@ def create_database(folder: Path, meta: Mapping[str, object]) -> None:
 
 
 def open_database(folder: Path, *, writable: bool) -> Connection:
-    """Open the database of an index; one of an earlier format is brought to ours first.
+    """Open the database of an index.
 
     A reader on a disk that cannot be written opens the file as it stands.
 
@@ -206,17 +203,10 @@ def open_database(folder: Path, *, writable: bool) -> Connection:
     with translated_errors(folder):
         connection = _connect(path, "rw") if writable else _connect_reader(path)
         try:
-            found = _format_of(connection, folder)
-            if found in UPGRADABLE and writable:
-                with transaction(connection, write=True):
-                    upgrade(connection)
+            _require_format(connection, folder)
         except BaseException:
             connection.close()
             raise
-    if found in UPGRADABLE and not writable:
-        connection.close()
-        _upgrade_apart(folder)
-        return open_database(folder, writable=False)
     return connection
 
 
@@ -365,31 +355,16 @@ def _connect_reader(path: Path) -> Connection:
         return _connect(path, "ro&immutable=1")
 
 
-def _format_of(connection: Connection, folder: Path) -> int:
+def _require_format(connection: Connection, folder: Path) -> None:
     (application_id,) = connection.execute("PRAGMA application_id").fetchone()
     (found,) = connection.execute("PRAGMA user_version").fetchone()
     if application_id != _APPLICATION_ID:
         raise IndexDamagedError(
             f"{str(folder / FILE_NAME)!r} is not a smsearch index; name another folder with --index"
         )
-    if found != FORMAT and found not in UPGRADABLE:
+    if found != FORMAT:
         again = "make it again from its sources with `smsearch index PATH --index NEW_FOLDER`"
         advice = f"upgrade smsearch, or {again}" if found > FORMAT else f"it is too old; {again}"
         raise IndexStateError(
             f"the index {str(folder)!r} has format {found}, this smsearch reads format {FORMAT}: {advice}"
         )
-    return int(found)
-
-
-def _upgrade_apart(folder: Path) -> None:
-    """Upgrade an index that was to be read."""
-    try:
-        with writer_lock(folder, timeout=_BUSY_SECONDS):
-            break_seal(folder)
-            close_whole(open_database(folder, writable=True))
-            set_seal(folder, folder / FILE_NAME)
-    except (OSError, IndexStateError) as error:
-        raise IndexStateError(
-            f"the index {str(folder)!r} is of an earlier format and cannot be brought to format {FORMAT} ({error}); "
-            "open it once where its folder can be written"
-        ) from error

@@ -39,14 +39,13 @@ from smsearch.index.filter_columns import FilterColumns, make_filter_columns
 from smsearch.index.mapped import MappedFile
 from smsearch.index.postings import Postings, PostingsBuilder
 from smsearch.index.store import Store
+from smsearch.index.stored_vectors import StoredVectors
 from smsearch.index.tokens import PackedTokens
 from smsearch.index.tuning import Tuned, tune
+from smsearch.index.vectors import Fetch
 
 _BLOCK: Final = 16_384
-_BYTES: Final = 2  # of a number of a stored vector
-_INTACT: Final = intact_sql("encodings")
 _SAMPLED_PER_CLUSTER: Final = 40
-_BOUND: Final = 500  # values; SQLite before 3.32 binds at most 999
 
 Vectors = NDArray[np.float32]
 
@@ -82,18 +81,18 @@ def derived_generation(store: Store) -> int:
     return record.generation if record else 0
 
 
-def open_derived(folder: Path, store: Store, dim: int) -> Derived | None:
+def open_derived(folder: Path, store: Store) -> Derived | None:
     """Open the derived files, or None when they are missing, damaged or were never written."""
     record = read_derived_record(store)
     if record is None or record.faults(folder):
         return None
     try:
-        return _opened(folder, store, dim, record)
+        return _opened(folder, store, record)
     except (RuntimeError, OSError, ValueError):  # swept by a writer just now, or not laid out as ours are
         return None
 
 
-def are_laid_out_otherwise(folder: Path, store: Store, dim: int) -> bool:
+def are_laid_out_otherwise(folder: Path, store: Store) -> bool:
     """Whether the derived files are what was written, and yet cannot be understood: another version wrote them.
 
     Raises:
@@ -103,7 +102,7 @@ def are_laid_out_otherwise(folder: Path, store: Store, dim: int) -> bool:
     if record is None or record.faults(folder):
         return False
     try:
-        _opened(folder, store, dim, record)
+        _opened(folder, store, record)
     except (RuntimeError, ValueError):
         return True
     except OSError as error:
@@ -119,14 +118,14 @@ def derived_faults(folder: Path, store: Store) -> list[str]:
     return [*record.faults(folder), *(f"the {part} of {str(folder)!r} were never written" for part in record.missing)]
 
 
-def make_derived(store: Store, dim: int) -> Derived:
+def make_derived(store: Store) -> Derived:
     """Make in memory what the derived files should hold, from what SQLite holds."""
     passage_ids, tokens = _make_tokens(store)
-    vectors, tuned = _make_vectors(store, passage_ids, dim)
+    vectors, tuned = _make_vectors(store, passage_ids)
     return Derived(passage_ids, vectors, tokens, _make_words(store), None, tuned, list(store.counts_by("lang")))
 
 
-def write_derived(folder: Path, store: Store, dim: int) -> None:
+def write_derived(folder: Path, store: Store) -> None:
     """Write the derived files under new names and record them, changes forgotten; call within a write transaction.
 
     One after the other, so that no two are in memory. The old files stay until `sweep_derived`, for readers that opened
@@ -150,11 +149,11 @@ def write_derived(folder: Path, store: Store, dim: int) -> None:
         write(part, serialize)
 
     passage_ids, tokens = _make_tokens(store)
-    write_arrays("tokens", [passage_ids, tokens.offsets, tokens.steps])
+    write_arrays("tokens", [passage_ids, tokens.offsets, tokens.numbers])
     del tokens
     write_arrays("words", _make_words(store).buffers())
     write_arrays(FILTERS, make_filter_columns(store).buffers())
-    vectors, tuned = _make_vectors(store, passage_ids, dim)
+    vectors, tuned = _make_vectors(store, passage_ids)
     write("vectors", vectors.serialize)
     if isinstance(vectors, ClusteredIndex) and vectors.has_codes:
         write(CODES, vectors.serialize_codes)
@@ -199,28 +198,8 @@ def sweep_derived(folder: Path, store: Store) -> None:
                 reached("derived file swept")
 
 
-def stored_vectors(connection: Connection, passage_ids: NDArray[np.int64], dim: int) -> Vectors:
-    """Vectors of some passages, straight from SQLite, in the order given; `(n, dim)` float32.
-
-    Raises:
-        NotFoundError: If there is no such passage.
-    """
-    wanted, places = np.unique(passage_ids, return_inverse=True)
-    packed: list[bytes] = []
-    for start in range(0, len(wanted), _BOUND):
-        block = wanted[start : start + _BOUND].tolist()
-        marks = ", ".join("?" * len(block))
-        query = f"SELECT passage_id, {_INTACT}, vector FROM encodings WHERE passage_id IN ({marks}) ORDER BY passage_id"
-        found = connection.execute(query, block).fetchall()
-        if len(found) < len(block):
-            (missing, *_) = set(block) - {row[0] for row in found}
-            raise NotFoundError(f"there is no passage {missing} in the index")
-        packed += _intact_vectors(found, dim)
-    return np.frombuffer(b"".join(packed), dtype="<f2").reshape(-1, dim)[places].astype(np.float32)
-
-
 def later_passages(
-    store: Store, passage_ids: NDArray[np.int64], dim: int
+    store: Store, passage_ids: NDArray[np.int64]
 ) -> tuple[Vectors, PackedTokens, Postings, list[str]]:
     """Vectors, token lists, words and languages of some passages, straight from SQLite."""
     tokens, words, langs = [], [], dict[str, None]()
@@ -235,11 +214,11 @@ def later_passages(
         tokens.append(of_tokens)
         words.append(of_words)
         langs[lang] = None
-    vectors = stored_vectors(store.connection, passage_ids, dim)
+    vectors = StoredVectors.of_index(store).of(passage_ids)
     return vectors, PackedTokens.from_bytes(tokens), Postings.from_packed(words), list(langs)
 
 
-def _opened(folder: Path, store: Store, dim: int, record: DerivedRecord) -> Derived:
+def _opened(folder: Path, store: Store, record: DerivedRecord) -> Derived:
     """What the recorded files hold.
 
     Raises:
@@ -253,12 +232,13 @@ def _opened(folder: Path, store: Store, dim: int, record: DerivedRecord) -> Deri
     words = Postings.from_file(words_file)
     columns_file = MappedFile(path[FILTERS]) if FILTERS in path else None
     columns = FilterColumns.from_buffer(columns_file.data) if columns_file else None
+    stored = StoredVectors.of_index(store)
     vectors = open_vectors(
         path["vectors"],
-        dim,
+        stored.dim,
         codes=path.get(CODES),
         n_probes=record.tuned.n_probes if record.tuned else None,
-        fetch=_fetcher(store.connection, passage_ids, dim),
+        fetch=_fetcher(stored, passage_ids),
     )
     if not len(vectors) == len(words) == record.rows:
         raise ValueError(f"{len(vectors)} vectors and {len(words)} lists of words are not those of {record.rows} rows")
@@ -267,8 +247,8 @@ def _opened(folder: Path, store: Store, dim: int, record: DerivedRecord) -> Deri
     return Derived(passage_ids, vectors, tokens, words, columns, record.tuned, record.langs, columns_file)
 
 
-def _fetcher(connection: Connection, passage_ids: NDArray[np.int64], dim: int) -> Any:  # noqa: ANN401  vectors.Fetch
-    return lambda rows: stored_vectors(connection, passage_ids[rows], dim)
+def _fetcher(stored: StoredVectors, passage_ids: NDArray[np.int64]) -> Fetch:
+    return lambda rows: stored.of(passage_ids[rows])
 
 
 def _make_tokens(store: Store) -> tuple[NDArray[np.int64], PackedTokens]:
@@ -302,35 +282,27 @@ def _make_words(store: Store) -> Postings:
 
 
 def _make_vectors(
-    store: Store, passage_ids: NDArray[np.int64], dim: int
+    store: Store, passage_ids: NDArray[np.int64]
 ) -> tuple[FaissIndex | ClusteredIndex, Tuned | None]:
     """The vectors, in an index of the kind that suits their number, which is tuned."""
-    n = len(passage_ids)
+    n, stored = len(passage_ids), StoredVectors.of_index(store)
     if n <= FLAT_LIMIT:
-        whole = FaissIndex.empty(dim)
-        _fill(whole, store.connection, dim)
+        whole = FaissIndex.empty(stored.dim)
+        _fill(whole, stored)
         return whole, None
     every = max(n // (_SAMPLED_PER_CLUSTER * cluster_count(n)), 1)
     clusters = ClusteredIndex.train(
-        stored_vectors(store.connection, passage_ids[::every], dim),  # kept no longer than that: it is large
+        stored.of(passage_ids[::every]),  # kept no longer than that: it is large
         n,
-        fetch=_fetcher(store.connection, passage_ids, dim),
+        fetch=_fetcher(stored, passage_ids),
     )
-    _fill(clusters, store.connection, dim)
+    _fill(clusters, stored)
     return clusters, tune(clusters, recall=recall_wanted(store))
 
 
-def _fill(index: FaissIndex | ClusteredIndex, connection: Connection, dim: int) -> None:
-    for rows in _blocks(connection, "vector"):
-        vectors = np.frombuffer(b"".join(_intact_vectors(rows, dim)), "<f2").reshape(-1, dim)
-        index.add(vectors.astype(np.float32))
-
-
-def _intact_vectors(rows: Sequence[tuple[int, object, bytes]], dim: int) -> Iterator[bytes]:
-    """The vectors of rows of passage, whether it is intact, and vector."""
-    for passage_id, is_intact, vector in rows:
-        require_intact(is_intact and len(vector) == _BYTES * dim, f"what stands of passage {passage_id}")
-        yield vector
+def _fill(index: FaissIndex | ClusteredIndex, vectors: StoredVectors) -> None:
+    for block in vectors.blocks():
+        index.add(block)
 
 
 def _blocks(connection: Connection, column: str) -> Iterator[list[Any]]:

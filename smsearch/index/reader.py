@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from smsearch.index.centring import Centring
 from smsearch.index.changes import changed_representatives, read_counts, touched_documents
 from smsearch.index.clustered import ClusteredIndex
 from smsearch.index.database import open_database, require_index, transaction, translated_errors
@@ -20,7 +21,8 @@ from smsearch.index.lexical import LexicalIndex
 from smsearch.index.recorded_encoder import read_record
 from smsearch.index.seal import require_seal
 from smsearch.index.store import Store
-from smsearch.index.tokens import PackedTokens, TokenLists
+from smsearch.index.stored_vectors import StoredVectors
+from smsearch.index.tokens import PackedTokens, Sentences
 from smsearch.index.tuning import Tuned
 from smsearch.index.vectors import ExactIndex, LayeredIndex, VectorIndex
 from smsearch.records import Filters
@@ -40,6 +42,7 @@ class IndexReader:
         store: Documents and passages.
         lexical: The words of each row.
         encoder: What the index was made with.
+        centring: What is subtracted from vectors by language, or None.
         passage_ids: `(n_rows,)` int64; the representative of each row.
         alive: `(n_rows,)` bool.
         vectors: Vectors by row.
@@ -65,6 +68,7 @@ class IndexReader:
         self.alive: NDArray[np.bool_] = np.empty(0, np.bool_)
         self.lexical = LexicalIndex([], self.alive)
         self.vectors: VectorIndex = ExactIndex(np.empty((0, self.encoder.dim), np.float32))
+        self.centring: Centring | None = None
         self.langs: list[str] = []
         self.rebuilt = False
         self._base: tuple[int, Derived] | None = None
@@ -116,8 +120,8 @@ class IndexReader:
         known[known] = self._sorted_ids[places[known]] == passage_ids[known]
         return places[known] if self._sorted_rows is None else self._sorted_rows[places[known]]
 
-    def token_lists(self, rows: NDArray[np.int64]) -> TokenLists:
-        """Token lists of some rows, which must be ascending."""
+    def sentences(self, rows: NDArray[np.int64]) -> Sentences:
+        """Token ids by sentence of some rows, which must be ascending."""
         base = self._current_base.tokens
         n_low = int(np.searchsorted(rows, len(base)))
         low = base.take(rows[:n_low])
@@ -186,6 +190,7 @@ class IndexReader:
         if self._seen == seen:
             return
         if self._base is None or self._base[0] != generation:
+            self.centring = StoredVectors.of_index(self.store).centring
             self._base = (generation, self._open_base())
             self._base_columns = None
         self._layer_changes(self._base[1])
@@ -194,12 +199,12 @@ class IndexReader:
         self._seen = seen
 
     def _open_base(self) -> Derived:
-        derived = open_derived(self.folder, self.store, self.encoder.dim)
+        derived = open_derived(self.folder, self.store)
         self.rebuilt = derived is None
         if derived is not None:
             return derived
         _logger.info("the derived files of %s cannot be used; made again from the stored vectors", self.folder)
-        return make_derived(self.store, self.encoder.dim)
+        return make_derived(self.store)
 
     def _layer_changes(self, base: Derived) -> None:
         last = changed_representatives(self.store)
@@ -208,7 +213,7 @@ class IndexReader:
         known = set(changed[base.passage_ids[places] == changed].tolist()) if len(base.passage_ids) else set[int]()
         later_ids = np.array(sorted(i for i, added in last.items() if added and i not in known), dtype=np.int64)
         gone = np.array([i for i, added in last.items() if not added and i in known], dtype=np.int64)
-        vectors, self._later_tokens, words, langs = later_passages(self.store, later_ids, self.encoder.dim)
+        vectors, self._later_tokens, words, langs = later_passages(self.store, later_ids)
         self.langs = list(dict.fromkeys([*base.langs, *langs]))
         self.vectors = LayeredIndex(base.vectors, ExactIndex(vectors))
         self.passage_ids = np.concatenate([base.passage_ids, later_ids]) if len(later_ids) else base.passage_ids

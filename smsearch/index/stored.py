@@ -49,7 +49,7 @@ class EncodedPassage:
         passage: The passage.
         fingerprint: Digest of what the encoder saw.
         vector: float16 bytes, little endian.
-        tokens: Distinct token ids, as `pack_tokens` gives them.
+        tokens: Token ids by sentence, as `pack_tokens` gives them.
         words: Folded words, as `pack_words` gives them.
         keys: Under which repeats of it meet; the first is that of the exact text.
     """

@@ -88,9 +88,9 @@ def _vector_faults(writer: IndexWriter) -> Iterator[str]:
 def _derived_faults(writer: IndexWriter) -> Iterator[str]:
     place = writer.folder, writer.store
     yield from derived_faults(*place)
-    if are_laid_out_otherwise(*place, writer.encoder.dim):
+    if are_laid_out_otherwise(*place):
         yield f"the derived files of {str(writer.folder)!r} are laid out otherwise than by this version"
-    elif derived := open_derived(*place, writer.encoder.dim):
+    elif derived := open_derived(*place):
         yield from _missing_faults(writer, derived)
 
 

@@ -167,7 +167,8 @@ class IndexWriter:
         Call within a batch that stores the passages again.
         """
         self._groups.clear()
-        self.store.set_meta("encoder", asdict(encoder))
+        for key, value in encoder.as_meta().items():
+            self.store.set_meta(key, value)
 
     def refresh_derived(self, *, force: bool = False) -> bool:
         """Write the derived files again if they are unusable or far behind; returns whether it did.
@@ -184,7 +185,7 @@ class IndexWriter:
             with self.batch():
                 self._groups.keys.settle(few=False)
                 try:
-                    write_derived(self.folder, self.store, self.encoder.dim)
+                    write_derived(self.folder, self.store)
                 except OSError as error:
                     raise IndexStateError(
                         f"cannot write the derived files of the index {str(self.folder)!r} ({error.strerror}); the "
@@ -201,7 +202,7 @@ class IndexWriter:
             IndexStateError: If the disk is full, what stood stays; or if they cannot be read at all.
         """
         with translated_errors(self.folder):
-            force = are_laid_out_otherwise(self.folder, self.store, self.encoder.dim)
+            force = are_laid_out_otherwise(self.folder, self.store)
         return self.refresh_derived(force=force)
 
     def _is_late(self) -> bool:
@@ -228,7 +229,7 @@ class IndexWriter:
         """
         self.repair_derived()
         with translated_errors(self.folder), self.batch():
-            derived = open_derived(self.folder, self.store, self.encoder.dim)
+            derived = open_derived(self.folder, self.store)
             if derived is None or not isinstance(derived.vectors, ClusteredIndex):
                 return None
             gone = [passage_id for passage_id, is_there in changed_representatives(self.store).items() if not is_there]
@@ -267,7 +268,7 @@ def open_writer(folder: Path, *, encoder: EncoderRecord | None = None, timeout: 
             stack.enter_context(writer_lock(folder, timeout=timeout))
         if encoder is not None and not has_index(folder):
             with _translated_os_errors(folder):
-                recorded = {"encoder": asdict(encoder), "words": words_stamp(), CHANGES: asdict(ChangeCounts())}
+                recorded = {**encoder.as_meta(), "words": words_stamp(), CHANGES: asdict(ChangeCounts())}
                 create_database(folder, recorded)
         database = require_index(folder)
         require_seal(folder, database)

@@ -15,7 +15,7 @@ from smsearch.encoders.protocol import Encoder, PoolingEncoder, TokenEncoder
 from smsearch.errors import EncoderError
 from smsearch.index.postings import pack_words
 from smsearch.index.stored import EncodedPassage
-from smsearch.index.tokens import TokenLists, pack_tokens
+from smsearch.index.tokens import Sentences, pack_tokens
 from smsearch.index.words import passage_keys, passage_words
 from smsearch.records import UNKNOWN_LANG, Document, Passage, Span
 from smsearch.text.boilerplate import recurring_in
@@ -25,7 +25,6 @@ _VERSION = 1  # of the way documents are cut; a new number cuts all documents ag
 _CONTEXT_TOKENS = 48
 _SMALLEST_MAXIMUM = 8
 _SPACES = " \t\r\n"  # that tokenizers take for white space; what else there is, not all of them do
-_NO_TOKENS = np.empty(0, np.int32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +123,17 @@ class Prepared:
 class Preparer:
     """Cuts and encodes one batch of documents; each sentence is divided into tokens once."""
 
-    def __init__(self, encoder: Encoder, options: CutOptions) -> None:
+    def __init__(self, encoder: Encoder, options: CutOptions, token_encoder: TokenEncoder) -> None:
+        """Prepare documents for an index.
+
+        Args:
+            encoder: Gives the vectors.
+            options: How documents are cut.
+            token_encoder: Gives the token ids for late interaction; may be the same.
+        """
         self._encoder = encoder
         self._options = options
+        self._token_encoder = token_encoder
         self._tokens: dict[str, NDArray[np.int32]] = {}
 
     def prepare(self, batch: Batch) -> list[Prepared]:
@@ -165,7 +172,7 @@ class Preparer:
     def encode(self, titles: Sequence[str], passages: Sequence[Passage]) -> list[EncodedPassage]:
         """Encode passages, each under its title, in one go."""
         vectors = self._vectors(titles, passages).astype("<f2")
-        tokens = pack_tokens(TokenLists.from_lists(self._tokens_of(passages)))
+        tokens = pack_tokens(self._sentences_of(titles, passages))
         words = [passage_words(title, passage) for title, passage in zip(titles, passages, strict=True)]
         fingerprints = map(passage_fingerprint, titles, passages)
         rows = [vector.tobytes() for vector in vectors]
@@ -188,29 +195,38 @@ class Preparer:
         self._count(texts)
         return self._encoder.encode_token_ids([self._tokens[text] for text in texts])
 
-    def _tokens_of(self, passages: Sequence[Passage]) -> list[NDArray[np.int32]]:
-        """Token ids of each passage, sentence by sentence; none where the encoder has no token vectors."""
-        sentences = [[passage.text[start:end] for start, end in passage.sentences] for passage in passages]
-        if isinstance(self._encoder, TokenEncoder):
-            self._count([text for of_passage in sentences for text in of_passage])
-        return [
-            np.concatenate([_NO_TOKENS, *(self._tokens.get(text, _NO_TOKENS) for text in of_passage)])
-            for of_passage in sentences
+    def _sentences_of(self, titles: Sequence[str], passages: Sequence[Passage]) -> Sentences:
+        """Token ids of each sentence of each passage, after those of the title and heading above it."""
+        above = ["\n".join(encoder_lines(title, passage)[:-1]) for title, passage in zip(titles, passages, strict=True)]
+        texts = [
+            [*([line] if line else []), *(passage.text[start:end] for start, end in passage.sentences)]
+            for line, passage in zip(above, passages, strict=True)
         ]
+        self._tokenise([text for of_passage in texts for text in of_passage])
+        lists = [[self._tokens[text] for text in of_passage] for of_passage in texts]
+        lengths = self._token_encoder.sum_lengths([ids for of_passage in lists for ids in of_passage])
+        firsts = np.cumsum([0, *map(len, lists)])[:-1]
+        is_above = firsts[[bool(line) for line in above]]
+        lengths[is_above] *= -1
+        return Sentences.from_lists(lists, lengths)
+
+    def _tokenise(self, texts: Sequence[str]) -> None:
+        """Keep the token ids of texts for late interaction."""
+        new = list(dict.fromkeys(text for text in texts if text not in self._tokens))
+        self._tokens.update(zip(new, self._token_encoder.token_ids(new), strict=True))
 
     def _count(self, texts: Sequence[str]) -> list[int]:
-        """Tokens of each text; those of an encoder that has token vectors are kept for late interaction."""
-        if not isinstance(self._encoder, TokenEncoder):
+        """Tokens of each text for the encoder."""
+        if self._encoder is not self._token_encoder:
             counts: list[int] = self._encoder.count_tokens(texts).tolist()
             return counts
-        new = list(dict.fromkeys(text for text in texts if text not in self._tokens))
-        self._tokens.update(zip(new, self._encoder.token_ids(new), strict=True))
+        self._tokenise(texts)
         return [len(self._tokens[text]) for text in texts]
 
     def _count_passages(self, passages: Sequence[Passage]) -> list[int]:
         """Tokens of each passage, told from those of its sentences where they can be."""
         if isinstance(self._encoder, PoolingEncoder):
-            self._join({passage.text: _sentences_of(passage) for passage in passages})
+            self._join({passage.text: _sentence_texts(passage) for passage in passages})
         return self._count([passage.text for passage in passages])
 
     def _join(self, wholes: Mapping[str, Sequence[str]]) -> None:
@@ -225,7 +241,7 @@ class Preparer:
                     tokens[whole] = ids
 
 
-def _sentences_of(passage: Passage) -> list[str]:
+def _sentence_texts(passage: Passage) -> list[str]:
     """The texts of its sentences, or none where there is more between them than plain white space."""
     text, spans = passage.text, passage.sentences
     if not spans or spans[0][0] != 0 or spans[-1][1] != len(text):

@@ -57,11 +57,11 @@ def _readable(remains: Remains, numbers: dict[int, int], lost: list[int]) -> Ite
 
 
 def _encoder_of(recorded: dict[str, Any] | None) -> Encoder:
-    """The encoder the index was made with, the built-in one where that is not known or not there."""
+    """The encoder the index was made with, the default one where that is not known or not there."""
     try:
-        return load_encoder(recorded["name"], **recorded["settings"]) if recorded else load_encoder("builtin")
+        return load_encoder(recorded["name"], **recorded["settings"]) if recorded else load_encoder()
     except (EncoderError, KeyError, TypeError):
-        return load_encoder("builtin")
+        return load_encoder()
 
 
 def _options_of(recorded: dict[str, Any]) -> CutOptions:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from itertools import chain, count, islice
 from pathlib import Path
 
+from smsearch.encoders import token_encoder_for
+from smsearch.encoders.e5.encoder import E5Encoder
 from smsearch.encoders.protocol import Encoder
 from smsearch.encoders.static import StaticEncoder
 from smsearch.errors import ShrinkError, SourceError
@@ -24,6 +26,7 @@ Progress = Callable[[int], None]
 _Seen = dict[str, None]  # a set would be walked through by every full collection of garbage, up to Python 3.13
 
 _BATCH_CHARACTERS = 500_000
+_SLOW_BATCH_CHARACTERS = 50_000  # of a transformer: some seconds
 _BATCH_DOCUMENTS = 500
 _FEWEST_BATCHES = 3  # for which it pays to start workers, which takes a second
 _SLOW_BATCH_DOCUMENTS = 50  # of a transformer, which takes seconds for them
@@ -84,6 +87,7 @@ class Updater:
         check_encoder(writer.encoder, encoder)
         self._writer = writer
         self._encoder = encoder
+        self._token_encoder = token_encoder_for(encoder)
         self._options = options or CutOptions()
         self._progress = progress or (lambda _n: None)
         self._tally = _Tally()
@@ -235,7 +239,7 @@ class Updater:
 
     def _prepared(self, batches: Iterator[_Pending]) -> Generator[tuple[_Pending, list[Prepared]], None, None]:
         """The batches in order; prepared by workers where there are many, else here."""
-        jobs = job_count() if isinstance(self._encoder, StaticEncoder) else 1
+        jobs = job_count() if isinstance(self._encoder, StaticEncoder | E5Encoder) else 1
         if jobs > 1:
             first = list(islice((each for each in batches if self._is_work(each)), _FEWEST_BATCHES))
             batches = chain(first, batches)
@@ -244,7 +248,7 @@ class Updater:
                     yield from workers.prepare(batches)
                 return
         for pending in batches:
-            yield pending, Preparer(self._encoder, self._options).prepare(pending) if pending.documents else []
+            yield pending, Preparer(self._encoder, self._options, self._token_encoder).prepare(pending) if pending.documents else []
 
     def _is_work(self, pending: _Pending) -> bool:
         """Whether there is something to prepare; else the documents are done with."""
@@ -294,13 +298,15 @@ def _read_or_say(source: Source) -> Iterator[Document | Unread]:
 
 def _batches(documents: Iterable[Document], encoder: Encoder) -> Iterator[list[Document]]:
     """Documents in lots that are stored together: large enough to be fast, small enough to do again."""
-    most = _BATCH_DOCUMENTS if encoder.max_tokens is None else _SLOW_BATCH_DOCUMENTS
+    is_fast = isinstance(encoder, StaticEncoder)
+    most = _BATCH_DOCUMENTS if is_fast else _SLOW_BATCH_DOCUMENTS
+    most_characters = _BATCH_CHARACTERS if is_fast else _SLOW_BATCH_CHARACTERS
     batch: list[Document] = []
     n_characters = 0
     for document in documents:
         batch.append(document)
         n_characters += _size_of(document)
-        if n_characters >= _BATCH_CHARACTERS or len(batch) >= most:
+        if n_characters >= most_characters or len(batch) >= most:
             yield batch
             batch, n_characters = [], 0
     if batch:

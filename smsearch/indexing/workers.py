@@ -23,7 +23,7 @@ from threading import Thread
 from types import TracebackType
 from typing import IO, Any, Final, Self, TypeVar
 
-from smsearch.encoders import load_encoder
+from smsearch.encoders import load_encoder, token_encoder_for
 from smsearch.encoders.protocol import Encoder
 from smsearch.errors import EncoderError, InputError, WorkerError
 from smsearch.index.stored import EncodedPassage
@@ -57,7 +57,7 @@ class Workers:
 
         Args:
             n: How many.
-            encoder: A static encoder; each process loads it by its name.
+            encoder: A built-in or static encoder; each process loads it by its name.
             options: How documents are cut.
         """
         setup = {"encoder": encoder.name, "fingerprint": encoder.fingerprint, "options": asdict(options)}
@@ -198,6 +198,7 @@ def _prepare_until_end(answers: IO[bytes]) -> None:
         return
     setup, _ = first
     encoder = load_encoder(setup["encoder"])
+    token_encoder = token_encoder_for(encoder)
     options = CutOptions(**setup["options"])
     while (frame := read_frame(sys.stdin.buffer)) is not None:
         if encoder.fingerprint != setup["fingerprint"]:
@@ -205,7 +206,7 @@ def _prepare_until_end(answers: IO[bytes]) -> None:
             return
         batch = _unpacked_batch(frame[0])
         try:
-            prepared = Preparer(encoder, options).prepare(batch)
+            prepared = Preparer(encoder, options, token_encoder).prepare(batch)
         except EncoderError as error:
             write_frame(answers, {"error": str(error)})
             return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from smsearch.encoders.protocol import Encoder, TokenEncoder
 from smsearch.index.reader import IndexReader
-from smsearch.search.late import QueryTokens, late_scores
+from smsearch.search.evidence import Evidence, QueryTokens, token_evidence
 from smsearch.search.question import Question
 from smsearch.text.words import query_words
 
 _EXHAUSTIVE = 500  # so many passages are all scored by every part
-_DEPTH = 200  # how deep into the dense ranking to go where there are more, and how many are scored by every part
-_LEXICAL_DEPTH = 2  # times as deep into the lexical ranking, which costs less
+_DEPTH = 200  # nearest vectors that are scored by every part where there are more passages
+_LEXICAL_DEPTH = 2  # times as deep into the ranking by words, which costs less
+_LEXICAL_SHARE = 2  # for each so many nearest vectors, one passage that is best by its words (benchmarks/depth.md)
 _SHALLOW = 32  # where only one ranking is asked
 _MOST_LANGS = 12
 
@@ -33,8 +34,7 @@ class Candidates:
         dense: Cosine with the query in `[-1, 1]`, or an estimate of it; None in lexical mode.
         bm25: 0 where no word matched.
         bound: BM25 of a passage that would hold every word of the query in its rarest form.
-        late: Late-interaction score in `[-1, 1]`; None where the encoder has no token vectors, or
-            the mode does not ask for it.
+        evidence: What the tokens say; None where the mode does not ask for it.
         vector: Of the query, `(dim,)`, where `dense` is estimated to within a hundredth; else None.
     """
 
@@ -42,19 +42,32 @@ class Candidates:
     dense: Scores | None
     bm25: Scores
     bound: float
-    late: Scores | None = None
+    evidence: Evidence | None = None
     vector: Scores | None = None
 
     def take(self, order: NDArray[np.int64]) -> Candidates:
         """Some of them, in the order given."""
         dense = None if self.dense is None else self.dense[order]
-        late = None if self.late is None else self.late[order]
-        return Candidates(self.rows[order], dense, self.bm25[order], self.bound, late, self.vector)
+        evidence = None if self.evidence is None else self.evidence.take(order)
+        return Candidates(self.rows[order], dense, self.bm25[order], self.bound, evidence, self.vector)
+
+
+@dataclass(frozen=True, slots=True)
+class QueryEncoders:
+    """Where a query's vector and tokens come from, each loaded when it is first needed.
+
+    Attributes:
+        vectors: Gives the vectors `(n, dim)` of queries, as the index compares them.
+        tokens: Gives the encoder of the stored token ids.
+    """
+
+    vectors: Callable[[Sequence[str]], Scores]
+    tokens: Callable[[], TokenEncoder]
 
 
 def gather_candidates(
     reader: IndexReader,
-    load_encoder: Callable[[], Encoder],
+    encoders: QueryEncoders,
     question: Question,
     *,
     admitted: NDArray[np.bool_],
@@ -62,34 +75,38 @@ def gather_candidates(
 ) -> Candidates:
     """The candidates of a query; in hybrid mode by row, else in no particular order.
 
-    In hybrid mode these are all admitted rows while they are few, else the best of the dense and of
-    the lexical ranking, with estimates of their dense scores and without late ones.
+    In hybrid mode these are all admitted rows while they are few, else the nearest vectors and the best rows by words:
+    each list has places of its own, so that neither pushes out what the other found.
 
     Args:
         reader: The index, within a snapshot.
-        load_encoder: Gives the encoder; called unless the mode is lexical.
+        encoders: Of the query; the vector is asked for unless the mode is lexical.
         question: What is asked.
         admitted: `(n_rows,)` bool; rows that may be hits.
-        depth: How deep into each ranking to go.
+        depth: How many nearest vectors to take.
     """
     n_admitted = int(np.count_nonzero(admitted))
-    lexical_depth = depth * _LEXICAL_DEPTH if question.mode == "hybrid" else depth
+    takes_all = depth >= n_admitted
+    lexical_depth = depth if takes_all or question.mode != "hybrid" else depth * _LEXICAL_DEPTH
     words_rows, words_scores, bound = _lexical(reader, question, admitted, lexical_depth)
     if question.mode == "lexical":
         return Candidates(words_rows, None, words_scores, bound)
-    encoder = load_encoder()
-    vector = encoder.encode_queries([question.query])
+    vector = encoders.vectors([question.query])
     if question.mode == "dense":
         scores, rows = reader.vectors.search(vector, depth, admitted=admitted, exact=question.exact)
         return Candidates(rows[0], scores[0], np.zeros_like(scores[0]), bound)
-    if depth >= n_admitted:
-        everything = np.flatnonzero(admitted)
-        bm25 = _spread(everything, words_rows, words_scores)
-        return Candidates(everything, reader.vectors.scores(vector[0], everything), bm25, bound)
-    nearest = reader.vectors.nearest(vector[0], depth, admitted=admitted, exact=question.exact)
-    best = np.union1d(nearest, words_rows)
-    bm25 = _spread(best, words_rows, words_scores)
-    return Candidates(best, reader.vectors.estimates(vector[0], best), bm25, bound, vector=vector[0])
+    if takes_all:
+        best = np.flatnonzero(admitted)
+        found = Candidates(best, reader.vectors.scores(vector[0], best), _spread(best, words_rows, words_scores), bound)
+    else:
+        nearest = _nearest(reader, vector[0], depth, admitted, exact=question.exact)
+        best = np.union1d(nearest, words_rows[: depth // _LEXICAL_SHARE])
+        estimates = reader.vectors.estimates(vector[0], best)
+        bm25 = _spread(best, words_rows, words_scores)
+        found = Candidates(best, estimates, bm25, bound, vector=vector[0])
+    encoder = encoders.tokens()
+    tokens = QueryTokens.from_query(question.query, encoder)
+    return replace(found, evidence=token_evidence(tokens, reader.sentences(found.rows), encoder))
 
 
 def with_exact_scores(candidates: Candidates, reader: IndexReader) -> Candidates:
@@ -100,19 +117,21 @@ def with_exact_scores(candidates: Candidates, reader: IndexReader) -> Candidates
     return replace(candidates, dense=dense, vector=None)
 
 
-def with_late_scores(candidates: Candidates, reader: IndexReader, encoder: Encoder, query: str) -> Candidates:
-    """The candidates, whose rows ascend, with late scores if the encoder has token vectors."""
-    if not isinstance(encoder, TokenEncoder):
-        return candidates
-    tokens = QueryTokens.from_query(query, encoder)
-    return replace(candidates, late=late_scores(tokens, reader.token_lists(candidates.rows), encoder))
-
-
 def first_depth(n_admitted: int, question: Question) -> int:
     """How deep into each ranking to go at first: to the end where passages are few."""
     if question.mode != "hybrid":
         return min(n_admitted, max(_SHALLOW, 4 * question.k))
     return n_admitted if n_admitted <= _EXHAUSTIVE else max(_DEPTH, 4 * question.k)
+
+
+def _nearest(
+    reader: IndexReader, vector: Scores, depth: int, admitted: NDArray[np.bool_], *, exact: bool
+) -> Rows:
+    """The rows of the nearest vectors, as far as their estimates tell."""
+    rows = reader.vectors.nearest(vector, depth, admitted=admitted, exact=exact)
+    if len(rows) <= depth:
+        return rows
+    return rows[np.argpartition(-reader.vectors.estimates(vector, rows), depth)[:depth]]
 
 
 def _lexical(
@@ -126,7 +145,9 @@ def _lexical(
 
 
 def _spread(rows: Rows, found: Rows, scores: Scores) -> Scores:
-    """Scores of some of the rows, which ascend, laid out over all of them; 0 where there is none."""
+    """Scores of some rows, laid out over others, which ascend; 0 where there is none."""
     spread = np.zeros(len(rows), dtype=np.float32)
-    spread[np.searchsorted(rows, found)] = scores
+    places = np.minimum(np.searchsorted(rows, found), len(rows) - 1)
+    is_there = rows[places] == found if len(rows) else np.zeros(len(found), bool)
+    spread[places[is_there]] = scores[is_there]
     return spread

@@ -10,10 +10,10 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from smsearch.encoders.protocol import Encoder, TokenEncoder
+from smsearch.encoders.protocol import TokenEncoder
 from smsearch.index.stored import StoredPassage
-from smsearch.index.tokens import TokenLists
-from smsearch.search.late import QueryTokens, late_scores
+from smsearch.index.tokens import Sentences
+from smsearch.search.evidence import QueryTokens, sentence_evidence
 from smsearch.text.words import fold_words, query_words
 
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
@@ -31,18 +31,17 @@ def _folded(word: str, lang: str) -> tuple[str, ...]:
 class Highlighter:
     """Highlights the hits of one query."""
 
-    def __init__(self, query: str, encoder: Encoder | None) -> None:
+    def __init__(self, query: str, encoder: TokenEncoder | None) -> None:
         """Prepare for a query.
 
         Args:
             query: The query.
-            encoder: The encoder, or None to go by words alone.
+            encoder: Gives token vectors; None to go by words alone.
         """
         self._query = query
         self._encoder = encoder
-        self._token_encoder = encoder if isinstance(encoder, TokenEncoder) else None
         self._forms: dict[str, set[str]] = {}
-        self._tokens = QueryTokens.from_query(query, encoder) if isinstance(encoder, TokenEncoder) else None
+        self._tokens = None if encoder is None else QueryTokens.from_query(query, encoder)
 
     def best_sentences(self, hits: Sequence[StoredPassage]) -> list[Stretch]:
         """`(start, end)` of the best sentence of each passage, relative to the passage; the first of equals."""
@@ -77,12 +76,12 @@ class Highlighter:
         self, hits: Sequence[StoredPassage], sentences: Sequence[tuple[Stretch, ...]]
     ) -> NDArray[np.float32]:
         texts = [s.passage.text[a:b] for s, spans in zip(hits, sentences, strict=True) for a, b in spans]
-        if self._token_encoder is not None and self._tokens is not None:
-            lists = TokenLists.from_lists(self._token_encoder.token_ids(texts))
-            return late_scores(self._tokens, lists, self._token_encoder)
-        if self._encoder is not None:
-            vector = self._encoder.encode_queries([self._query])[0]
-            return np.asarray(self._encoder.encode_passages(texts) @ vector, dtype=np.float32)
+        if self._encoder is not None and self._tokens is not None:
+            ids = self._encoder.token_ids(texts)
+            found = sentence_evidence(
+                self._tokens, Sentences.from_lists([ids], self._encoder.sum_lengths(ids)), self._encoder
+            )
+            return found.late + found.cosine
         langs = [s.passage.lang for s, spans in zip(hits, sentences, strict=True) for _ in spans]
         return np.array([self._overlap(text, lang) for text, lang in zip(texts, langs, strict=True)], np.float32)
 
@@ -100,14 +99,14 @@ class Highlighter:
     def _near(self, words: Sequence[str]) -> set[str]:
         """Those words that have a token near a telling token of the query."""
         tokens = self._tokens
-        if self._token_encoder is None or not tokens or not words:
+        if self._encoder is None or not tokens or not words:
             return set()
-        ids = self._token_encoder.token_ids(words)
+        ids = self._encoder.token_ids(words)
         lengths = np.array([len(found) for found in ids])
         if not lengths.any():
             return set()
         telling = tokens.weights >= _LEAST_WEIGHT * tokens.weights.mean()
-        cosines = self._token_encoder.token_cosines(tokens.vectors[telling], np.concatenate(ids)).max(axis=0)
+        cosines = self._encoder.token_cosines(tokens.vectors[telling], np.concatenate(ids)).max(axis=0)
         starts = np.cumsum(lengths) - lengths
         filled = np.flatnonzero(lengths)
         near = filled[np.maximum.reduceat(cosines, starts[filled]) >= _LEAST_COSINE]

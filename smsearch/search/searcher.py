@@ -8,29 +8,29 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from smsearch.encoders.protocol import Encoder, PoolingEncoder
+from smsearch.encoders.protocol import PoolingEncoder
 from smsearch.errors import IndexDamagedError, NotFoundError
-from smsearch.index.derived import stored_vectors
 from smsearch.index.reader import IndexReader
 from smsearch.index.stored import StoredPassage
+from smsearch.index.stored_vectors import StoredVectors
 from smsearch.ragged import divided
 from smsearch.records import Filters, Hit
 from smsearch.search.candidates import (
     Candidates,
+    QueryEncoders,
     Scores,
     first_depth,
     gather_candidates,
     with_exact_scores,
-    with_late_scores,
 )
-from smsearch.search.fusion import fuse
+from smsearch.search.fusion import fuse, weights_for
 from smsearch.search.highlighting import Highlighter, Stretch
 from smsearch.search.question import Question
 
 _DEPTH = 200
 _DEEPER = 8
 _BEST = 50  # or twice as many as hits are wanted: those that are reranked, or whose scores are made exact
-_UNSURE = 0.01  # how far a score may be from its estimate
+_UNSURE = 0.1  # how far a score may be from its estimate
 _ABOUT_CHARACTERS = 2000
 _BLOCK = 32
 _TOGETHER = 40_000  # hits of queries that are asked at once
@@ -61,15 +61,15 @@ class _Choice:
 class Searcher:
     """Answers queries over one index."""
 
-    def __init__(self, reader: IndexReader, load_encoder: Callable[[], Encoder]) -> None:
+    def __init__(self, reader: IndexReader, encoders: QueryEncoders) -> None:
         """Search an index.
 
         Args:
             reader: The index.
-            load_encoder: Gives the encoder; called when a query needs one.
+            encoders: Of queries; each is called when a query needs it.
         """
         self._reader = reader
-        self._load_encoder = load_encoder
+        self._encoders = encoders
 
     def search(self, question: Question, *, rerank: Rerank | None = None) -> list[Hit]:
         """The hits of a query, best first, ties by passage; fewer than `k` only if no more are admitted.
@@ -79,14 +79,15 @@ class Searcher:
             rerank: Gives texts new scores for a query; applied to the best 50 candidates, the best `2 k` if that
                 is more, or as many as it takes to find `k` hits.
         """
-        with self._reader.snapshot():
-            admitted = self._reader.admitted(question.filters)
+        reader = self._reader
+        with reader.snapshot():
+            admitted = reader.admitted(question.filters)
             n_admitted = int(np.count_nonzero(admitted))
             depth = first_depth(n_admitted, question)
             n_best = max(_BEST, 2 * question.k)
             while True:
-                candidates = self._candidates(question, admitted, depth)
-                first = self._ranked(candidates, fuse(candidates))
+                candidates = gather_candidates(reader, self._encoders, question, admitted=admitted, depth=depth)
+                first = self._ranked(candidates, self._fused(candidates))
                 ranking, chosen = self._answers(question, first, n_best, rerank)
                 exhausted = len(first) < depth or depth >= n_admitted
                 if len(chosen) >= question.k or exhausted or _too_low(question, ranking):
@@ -108,7 +109,7 @@ class Searcher:
             )
             step = max(_TOGETHER // k, 1)
             for start in range(0, len(queries), step):
-                vectors = self._load_encoder().encode_queries(queries[start : start + step])
+                vectors = self._encoders.vectors(queries[start : start + step])
                 found, rows = reader.vectors.search(vectors, k, admitted=admitted, exact=exact)
                 passage_ids[start : start + step], cosines[start : start + step] = reader.passage_ids[rows], found
             representatives, places = np.unique(passage_ids, return_inverse=True)
@@ -130,7 +131,7 @@ class Searcher:
             if not own:
                 what = "document" if isinstance(to, str) else "passage"
                 raise NotFoundError(f"there is no {what} {to!r} with text in the index {str(reader.folder)!r}")
-            vectors = stored_vectors(reader.store.connection, np.array(sorted(own), np.int64), reader.encoder.dim)
+            vectors = StoredVectors.of_index(reader.store).of(np.array(sorted(own), np.int64))
             mean = vectors.mean(axis=0, keepdims=True)
             mean /= max(float(np.linalg.norm(mean)), 1e-9)
             about = "\n".join(stored.passage.text for stored in own.values())[:_ABOUT_CHARACTERS]
@@ -145,15 +146,8 @@ class Searcher:
                     return self._hits(question, ranking, chosen, about=about)
                 depth *= _DEEPER
 
-    def _candidates(self, question: Question, admitted: NDArray[np.bool_], depth: int) -> Candidates:
-        """What is ranked; of a hybrid search the `depth` candidates best by meaning and words, with late scores."""
-        candidates = gather_candidates(self._reader, self._load_encoder, question, admitted=admitted, depth=depth)
-        if question.mode != "hybrid":
-            return candidates
-        if len(candidates.rows) > depth:
-            best = np.argpartition(-fuse(candidates), depth)[:depth]
-            candidates = candidates.take(np.sort(best))
-        return with_late_scores(candidates, self._reader, self._load_encoder(), question.query)
+    def _fused(self, candidates: Candidates) -> Scores:
+        return fuse(candidates, weights_for(self._reader.encoder.name))
 
     def _ranked(self, candidates: Candidates, scores: Scores) -> _Ranking:
         order = np.lexsort((self._reader.passage_ids[candidates.rows], -scores))
@@ -176,7 +170,7 @@ class Searcher:
             return ranking
         best = with_exact_scores(ranking.candidates.take(np.arange(min(n, len(ranking)))), self._reader)
         if rerank is None:
-            return self._ranked(best, fuse(best))
+            return self._ranked(best, self._fused(best))
         ids = self._reader.passage_ids[best.rows].tolist()
         texts = [stored.passage.text for stored in self._read(ids)]
         return self._ranked(best, rerank(question.query, texts))
@@ -236,7 +230,7 @@ class Searcher:
 
     def _hits(self, question: Question, ranking: _Ranking, chosen: Sequence[_Choice], *, about: str = "") -> list[Hit]:
         """The hits, highlighted for the query, or for the text they are to be about."""
-        encoder = None if question.mode == "lexical" else self._load_encoder()
+        encoder = None if question.mode == "lexical" else self._encoders.tokens()
         if isinstance(encoder, PoolingEncoder):
             self._teach(encoder, ranking, chosen)
         highlighter = Highlighter(about or question.query, encoder)
@@ -255,10 +249,10 @@ class Searcher:
         shown = np.array([choice.stored.passage_id for choice in chosen], np.int64)
         known = np.flatnonzero(self._reader.passage_ids[rows] == shown)
         known = known[np.argsort(rows[known])]
-        lists = self._reader.token_lists(rows[known])
+        stored = self._reader.sentences(rows[known])
         passages = [chosen[i].stored.passage for i in known.tolist()]
-        sentences = [[passage.text[start:end] for start, end in passage.sentences] for passage in passages]
-        encoder.learn_words(sentences, divided(lists.ids, np.diff(lists.offsets)))
+        texts = [[passage.text[start:end] for start, end in passage.sentences] for passage in passages]
+        encoder.learn_words(texts, divided(stored.ids, np.diff(stored.bounds[stored.offsets])))
 
 
 def _as_hit(
@@ -291,7 +285,7 @@ def _as_hit(
         matches=tuple((first + start, first + end) for start, end in matches),
         dense=_part(parts.dense, choice.place),
         lexical=_part(parts.bm25, choice.place) or None,
-        late=_part(parts.late, choice.place),
+        late=None if parts.evidence is None else float(parts.evidence.late[choice.place]),
         author=passage.author or stored.author,
         date=passage.date or stored.date,
         heading=passage.heading,

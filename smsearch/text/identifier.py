@@ -51,6 +51,14 @@ class BatchIdentifier:
                 found[i] = self._labels[label], confidence
         return found
 
+    def chances(self, texts: Sequence[str]) -> list[dict[str, float]]:
+        """How likely each language is for each text, by py3langid's code."""
+        found = []
+        for text in texts:
+            (chances,) = self._chances([_encode(text)])
+            found.append(dict(zip(self._labels, chances.tolist(), strict=True)))
+        return found
+
     def _chances(self, texts: Sequence[bytes]) -> NDArray[np.float64]:
         """How likely each language is, of texts from the longest to the shortest; `(len(texts), n_labels)`."""
         walk = self._walk_one_by_one if len(texts) < _FEW else self._walk_together

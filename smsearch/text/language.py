@@ -16,6 +16,7 @@ from smsearch.records import UNKNOWN_LANG
 
 # Below this confidence a text of 15 to 25 characters is told wrongly too often (2 % above it).
 _LEAST_CONFIDENCE = 0.5
+_LEAST_CHANCE = 0.01
 # XQuAD paragraphs cut to 150 characters are told apart as well as whole ones.
 _LOOKED_AT = 400
 _CLEANED = 4000
@@ -108,6 +109,30 @@ def detect_languages(texts: Sequence[str]) -> list[str]:
             new = list(dict.fromkeys(seen))
         _known.update(zip(new, _detect(new), strict=True))
         return [_known[each] for each in seen]
+
+
+def language_chances(texts: Sequence[str]) -> list[dict[str, float]]:
+    """How likely each language is for each text; primary tags with chances of at least 0.01, in no particular order.
+
+    For short texts such as queries, whose language `detect_languages` often leaves open.
+
+    Returns:
+        One mapping per text; empty where there are no letters.
+    """
+    seen = [_without_addresses(text[:_CLEANED]).strip()[:_LOOKED_AT] for text in texts]
+    scripts = [_by_script(text) if _has_letters(text) else UNKNOWN_LANG for text in seen]
+    found: list[dict[str, float]] = [{} if lang == UNKNOWN_LANG else {str(lang): 1.0} for lang in scripts]
+    open_ones = [i for i, lang in enumerate(scripts) if lang is None]
+    if open_ones:
+        from smsearch.text.identifier import identifier
+
+        for i, chances in zip(open_ones, identifier().chances([seen[i] for i in open_ones]), strict=True):
+            found[i] = {}
+            for label, chance in chances.items():
+                lang = _DETECTED_AS.get(label) or normalise_lang(label)
+                if chance >= _LEAST_CHANCE:
+                    found[i][lang] = found[i].get(lang, 0.0) + chance
+    return found
 
 
 def normalise_lang(tag: str) -> str:

@@ -13,7 +13,7 @@ from smsearch.index.postings import pack_words
 from smsearch.index.reader import IndexReader
 from smsearch.index.recorded_encoder import record_of
 from smsearch.index.stored import EncodedPassage
-from smsearch.index.tokens import TokenLists, pack_tokens
+from smsearch.index.tokens import Sentences, pack_tokens
 from smsearch.index.words import passage_keys, passage_words
 from smsearch.index.writer import IndexWriter, open_writer
 from smsearch.records import Document, Passage, Span
@@ -84,7 +84,8 @@ def _sort_out(
 def _encoded(title: str, passage: Passage) -> EncodedPassage:
     seen = encoder_text(title, passage)
     fingerprint = hashlib.blake2b(f"{passage.lang} {passage.kind} {seen}".encode(), digest_size=16).digest()
-    (tokens,) = pack_tokens(TokenLists.from_lists(ENCODER.token_ids([passage.text])))
+    ids = ENCODER.token_ids([passage.text])
+    (tokens,) = pack_tokens(Sentences.from_lists([ids], ENCODER.sum_lengths(ids)))
     vector = ENCODER.encode_passages([seen])[0].astype("<f2")
     words = passage_words(title, passage)
     keys = tuple(passage_keys(passage, words))
