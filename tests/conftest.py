@@ -49,6 +49,19 @@ def index(seeds: Path) -> Iterator[smsearch.Index]:
         yield opened
 
 
+@pytest.fixture(scope="session")
+def _model_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def model_cache(_model_cache: Path) -> Iterator[Path]:
+    """The cache folder of this run, in which exported models are kept; the user's own is not touched."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SMSEARCH_CACHE", str(_model_cache))
+        yield _model_cache
+
+
 MakeIndex = Callable[..., smsearch.Index]
 
 

@@ -96,9 +96,7 @@ def load_encoder(
         return _load_static(folder, name, options)
     if name == E5_SMALL or (name == _E5_ON_THE_HUB and not _is_at_hand(name, options)):
         return _load_e5(options)
-    from smsearch.encoders.transformer import TransformerEncoder, TransformerOptions
-
-    return TransformerEncoder(str(folder.absolute()) if folder.is_dir() else name, TransformerOptions(**options))
+    return _load_transformer(str(folder.absolute()) if folder.is_dir() else name, options)
 
 
 def token_encoder_for(encoder: Encoder | None = None) -> TokenEncoder:
@@ -136,6 +134,17 @@ def _is_static(folder: Path) -> bool:
     from smsearch.encoders.static import is_static_folder
 
     return is_static_folder(folder)
+
+
+def _load_transformer(model: str, options: dict[str, Any]) -> Encoder:
+    from smsearch.encoders.identity import TransformerOptions
+    from smsearch.encoders.transformer import TransformerEncoder
+
+    if options["backend"] == "onnx":
+        from smsearch.encoders.onnx_encoder import load_onnx
+
+        return load_onnx(model, TransformerOptions(**options))
+    return TransformerEncoder(model, TransformerOptions(**options))
 
 
 def _is_at_hand(name: str, options: dict[str, Any]) -> bool:

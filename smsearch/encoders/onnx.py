@@ -7,30 +7,29 @@ normalisation stay those of the model.
 
 from __future__ import annotations
 
-import tempfile
 import warnings
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from smsearch.encoders.modules import HIDDEN_STATES
+from smsearch.encoders.onnx_files import exported_once, find_onnx_file
+from smsearch.encoders.session import INPUTS, make_session, states_output
 from smsearch.errors import EncoderError
 
 if TYPE_CHECKING:
     import torch
     from sentence_transformers import SentenceTransformer
 
-_FILES: Final = ("onnx/model.onnx", "model.onnx")  # where models of the hub keep it
-_INPUTS: Final = ("input_ids", "attention_mask", "token_type_ids")
-_OUTPUT: Final = "last_hidden_state"
 _OPSET: Final = 17
 
 
 def run_under_onnx(model: SentenceTransformer, folder: Path) -> None:
     """Hand the network of a model to ONNX Runtime, on the processor.
 
-    The model's own ONNX file is taken where its folder has one; otherwise the network is exported
-    once a loading, which takes some seconds.
+    The model's own ONNX file is taken where its folder has one; otherwise the network is exported, which takes some
+    seconds, and kept for the next time.
 
     Args:
         model: Loaded with torch; changed in place.
@@ -42,16 +41,20 @@ def run_under_onnx(model: SentenceTransformer, folder: Path) -> None:
     """
     first = model[0]
     text = getattr(first, "modality_config", {}).get("text", {})
-    if text.get("method") != "forward" or text.get("method_output_name") != _OUTPUT:
-        raise EncoderError(f"only models with {_OUTPUT} run under ONNX, and this one gives {text or 'something else'}")
-    own = next((folder / name for name in _FILES if (folder / name).is_file()), None)
-    if own is not None:
-        first.model = _network()(own, first.model)
+    if text.get("method") != "forward" or text.get("method_output_name") != HIDDEN_STATES:
+        raise EncoderError(
+            f"only models with {HIDDEN_STATES} run under ONNX, and this one gives {text or 'something else'}"
+        )
+    found = find_onnx_file(folder)
+    if found is not None:
+        first.model = _network()(found.path, first.model)
         return
-    names = [name for name in model.tokenizer.model_input_names if name in _INPUTS]
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
-        exported = Path(place) / "model.onnx"
-        export_onnx(_hidden_states(first.model, names), exported, inputs=names, output=_OUTPUT, per_token=True)
+    names = [name for name in model.tokenizer.model_input_names if name in INPUTS]
+
+    def export(path: Path) -> None:
+        export_onnx(_hidden_states(first.model, names), path, inputs=names, output=HIDDEN_STATES, per_token=True)
+
+    with exported_once(folder, export) as exported:
         first.model = _network()(exported, first.model)
 
 
@@ -95,7 +98,9 @@ def _hidden_states(network: Any, names: Sequence[str]) -> torch.nn.Module:  # no
             self.network = network
 
         def forward(self, *tensors: torch.Tensor) -> torch.Tensor:
-            states: torch.Tensor = self.network(**dict(zip(names, tensors, strict=True)), return_dict=True)[_OUTPUT]
+            states: torch.Tensor = self.network(**dict(zip(names, tensors, strict=True)), return_dict=True)[
+                HIDDEN_STATES
+            ]
             return states
 
     return HiddenStates()
@@ -104,7 +109,6 @@ def _hidden_states(network: Any, names: Sequence[str]) -> torch.nn.Module:  # no
 @cache
 def _network() -> Any:  # noqa: ANN401  a class over torch's, which is imported here and not before
     import numpy as np
-    import onnxruntime
     import torch
 
     class OnnxNetwork(torch.nn.Module):
@@ -114,16 +118,13 @@ def _network() -> Any:  # noqa: ANN401  a class over torch's, which is imported 
             super().__init__()
             self.config = original.config
             self.dtype = torch.float32
-            try:
-                self.runner = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-            except Exception as error:  # its errors share no class below Exception
-                reason = " ".join(str(error).split())
-                raise EncoderError(f"cannot run {str(path)!r} under ONNX: {reason}") from error
+            self.runner = make_session(path)
+            self.output = states_output(self.runner)
             self.names = [each.name for each in self.runner.get_inputs()]
 
         def forward(self, **features: Any) -> dict[str, torch.Tensor]:  # noqa: ANN401  tensors and flags
             missing = np.zeros(tuple(features["input_ids"].shape), np.int64)  # token types of a tokenizer without any
             given = {name: features[name].numpy() if name in features else missing for name in self.names}
-            return {_OUTPUT: torch.from_numpy(self.runner.run([_OUTPUT], given)[0])}
+            return {HIDDEN_STATES: torch.from_numpy(self.runner.run([self.output], given)[0])}
 
     return OnnxNetwork

@@ -280,7 +280,9 @@ def open_vocabulary(tokenizer_json: Path) -> Vocabulary | None:
 
 
 def cache_folder() -> Path:
-    """Where this user's derived files go."""
+    """Where this user's derived files go: `SMSEARCH_CACHE`, else a folder of the system's cache."""
+    if given := os.environ.get("SMSEARCH_CACHE"):
+        return Path(given)
     if os.name == "nt":
         base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
     elif sys.platform == "darwin":

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from smsearch.encoders import load_encoder
 from smsearch.encoders.onnx import export_onnx
+from smsearch.encoders.session import onnx_runtime
 from smsearch.errors import EncoderError, InputError, MissingExtraError
 from smsearch.files import read_json_object, write_atomically
 from smsearch.training.corpus import ENGLISH, read_lines
@@ -195,7 +196,7 @@ def _onnx_runner(model: SentenceTransformer, folder: Path) -> Any:  # noqa: ANN4
     import torch
 
     try:
-        import onnxruntime
+        runtime = onnx_runtime()
         from onnxruntime.quantization import QuantType, quantize_dynamic
     except ImportError as error:
         raise MissingExtraError(
@@ -217,4 +218,4 @@ def _onnx_runner(model: SentenceTransformer, folder: Path) -> Any:  # noqa: ANN4
 
     export_onnx(Whole(), exact, inputs=names, output="vectors")
     quantize_dynamic(str(exact), str(rounded), per_channel=True, weight_type=QuantType.QInt8)
-    return onnxruntime.InferenceSession(str(rounded), providers=["CPUExecutionProvider"])
+    return runtime.InferenceSession(str(rounded), providers=["CPUExecutionProvider"])

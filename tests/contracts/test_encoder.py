@@ -26,10 +26,15 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str | Path]:
     return {"static": "static", "e5-small": "e5-small", "tiny": tiny, "minilm": get_model_path()}
 
 
-@pytest.fixture(scope="module", params=["static", "e5-small", "tiny", "minilm"])
-def encoder(request: pytest.FixtureRequest, folders: dict[str, str | Path]) -> Encoder:
-    device = None if request.param in {"static", "e5-small"} else "cpu"
-    return load_encoder(folders[request.param], device=device)
+@pytest.fixture(
+    scope="module", params=["static", "e5-small", "tiny", "minilm", "tiny under onnx", "minilm under onnx"]
+)
+def encoder(request: pytest.FixtureRequest, folders: dict[str, str | Path], model_cache: Path) -> Encoder:
+    assert model_cache.is_absolute()
+    model, _, backend = request.param.partition(" under ")
+    if backend:
+        return load_encoder(folders[model], backend=backend)
+    return load_encoder(folders[model], device=None if model in {"static", "e5-small"} else "cpu")
 
 
 def test_no_texts_give_no_rows_of_full_length(encoder: Encoder) -> None:

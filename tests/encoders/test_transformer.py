@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from smsearch.encoders import export_static, load_encoder
+from smsearch.encoders.identity import TransformerOptions
 from smsearch.encoders.static import StaticEncoder
 from smsearch.encoders.transformer import TransformerEncoder
 from smsearch.errors import EncoderError, MissingExtraError
@@ -116,23 +117,20 @@ def test_a_model_in_the_hubs_cache_is_loaded_without_the_hub(
 
 
 def test_a_missing_backend_names_what_to_install(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("smsearch.encoders.transformer.find_spec", lambda name: None if name == "optimum" else name)
+    monkeypatch.setattr("smsearch.encoders.identity.find_spec", lambda name: None if name == "optimum" else name)
     with pytest.raises(MissingExtraError, match=r"pip install 'sentence-transformers\[openvino\]'"):
         load_encoder(tiny, backend="openvino")
 
 
-def test_the_onnx_backend_gives_the_same_vectors(tiny: Path, tmp_path: Path) -> None:
+def test_the_onnx_backend_gives_the_same_vectors(tiny: Path, model_cache: Path) -> None:
     texts = ["hej dig", "hej " * 100, "", "verden"]
-    expected, encoder = load_encoder(tiny), load_encoder(tiny, backend="onnx")
+    expected = load_encoder(tiny)
+    encoder = TransformerEncoder(str(tiny), TransformerOptions(backend="onnx"))
     np.testing.assert_allclose(encoder.encode_queries(texts), expected.encode_queries(texts), atol=1e-5)
     np.testing.assert_allclose(encoder.encode_passages(texts), expected.encode_passages(texts), atol=1e-5)
     assert encoder.fingerprint != expected.fingerprint
     assert "onnxruntime" in type(encoder.sentence_transformer[0].model.runner).__module__
-    copy = Path(shutil.copytree(tiny, tmp_path / "copy"))
-    (copy / "onnx").mkdir()
-    (copy / "onnx" / "model.onnx").write_bytes(b"no network")  # the model's own file is the one that counts
-    with pytest.raises(EncoderError, match=r"cannot run '.*model.onnx' under ONNX"):
-        load_encoder(copy, backend="onnx")
+    assert list((model_cache / "onnx").iterdir())
 
 
 def test_options_that_make_no_sense_are_refused(tiny: Path, tmp_path: Path) -> None:

@@ -298,11 +298,14 @@ def test_nowhere_to_write_is_no_error(small: Path, tmp_path: Path, monkeypatch: 
 def test_the_cache_follows_the_users_setting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("os.name", "posix")
     monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.delenv("SMSEARCH_CACHE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert cache_folder() == tmp_path / "smsearch"
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert cache_folder() == tmp_path / ".cache" / "smsearch"
+    monkeypatch.setenv("SMSEARCH_CACHE", str(tmp_path / "own"))
+    assert cache_folder() == tmp_path / "own"
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from smsearch.encoders.e5.tokenizer import VERSION as TOKENIZER_VERSION
 from smsearch.encoders.e5.weights import DIM, POSITIONS, E5Weights
 from smsearch.encoders.means import read_language_means
 from smsearch.encoders.protocol import LanguageMeans
+from smsearch.encoders.session import onnx_runtime
 from smsearch.encoders.table import unit_rows
 from smsearch.errors import EncoderError, MissingExtraError
 
@@ -130,13 +131,12 @@ class E5Encoder:
 
     @cached_property
     def _session(self) -> InferenceSession:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
+        runtime = onnx_runtime()
+        options = runtime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         content = self._files.open("network.onnx", network.VERSION, lambda: network.network_bytes(self._weights))
         try:
-            return onnxruntime.InferenceSession(
+            return runtime.InferenceSession(
                 content if isinstance(content, bytes) else str(content), options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # its errors share no class below Exception
