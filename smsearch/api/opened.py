@@ -381,15 +381,17 @@ class Index:
 
         return Searcher(self._reader, QueryEncoders(self._query_vectors, lambda: self._token_encoder))
 
-    def _query_vectors(self, queries: Sequence[str]) -> Any:  # noqa: ANN401  a numpy array; numpy is not imported here
-        """Vectors of queries as the index compares them: `(n, dim)` float32, unit rows."""
+    def _query_vectors(self, queries: Sequence[str], chances: Sequence[Mapping[str, float]]) -> Any:  # noqa: ANN401  a numpy array; numpy is not imported here
+        """Vectors of queries in languages with these probabilities, as the index compares them.
+
+        Returns:
+            `(n, dim)` float32, unit rows.
+        """
         vectors = self.encoder.encode_queries(queries)
         centring = self._reader.centring
         if centring is not None:
-            from smsearch.text.language import language_chances
-
-            for row, chances in zip(vectors, language_chances(queries), strict=True):
-                row[:] = centring.centre_query(row, chances)
+            for row, of_query in zip(vectors, chances, strict=True):
+                row[:] = centring.centre_query(row, of_query)
         return vectors
 
     @property

@@ -25,7 +25,7 @@ from smsearch.index.stored_vectors import StoredVectors
 from smsearch.index.tokens import PackedTokens, Sentences
 from smsearch.index.tuning import Tuned
 from smsearch.index.vectors import ExactIndex, LayeredIndex, VectorIndex
-from smsearch.records import Filters
+from smsearch.records import UNKNOWN_LANG, Filters
 
 _logger = logging.getLogger(__name__)
 
@@ -126,6 +126,12 @@ class IndexReader:
         n_low = int(np.searchsorted(rows, len(base)))
         low = base.take(rows[:n_low])
         return low if n_low == len(rows) else low.joined(self._later_tokens.take(rows[n_low:] - len(base)))
+
+    def langs_of(self, rows: NDArray[np.int64]) -> list[str]:
+        """Language tags of the passages of some rows, in the order given."""
+        ids = self.passage_ids[rows].tolist()
+        langs = self.store.langs_of(ids)
+        return [langs.get(passage_id, UNKNOWN_LANG) for passage_id in ids]
 
     @property
     def compares_all(self) -> bool:

@@ -300,6 +300,15 @@ class Store:
                 found[row[0]] = as_passage(row, documents[key])
         return found
 
+    def langs_of(self, passage_ids: Sequence[int]) -> dict[int, str]:
+        """Language tags of passages by their number; those that do not exist are missing."""
+        found: dict[int, str] = {}
+        for block in _blocks(passage_ids):
+            marks = ", ".join("?" * len(block))
+            query = f"SELECT passage_id, lang FROM passages WHERE passage_id IN ({marks})"
+            found.update(self.connection.execute(query, block).fetchall())
+        return found
+
     def read_content(self, passage_id: int) -> tuple[str, Passage]:
         """The title of a passage's document, and what stands in the passage: neither sentences nor what came with it.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +12,7 @@ from smsearch.encoders.protocol import Encoder, TokenEncoder
 from smsearch.index.reader import IndexReader
 from smsearch.search.evidence import Evidence, QueryTokens, token_evidence
 from smsearch.search.question import Question
+from smsearch.text.language import language_chances
 from smsearch.text.words import query_words
 
 _EXHAUSTIVE = 500  # so many passages are all scored by every part
@@ -34,6 +35,7 @@ class Candidates:
         dense: Cosine with the query in `[-1, 1]`, or an estimate of it; None in lexical mode.
         bm25: 0 where no word matched.
         bound: BM25 of a passage that would hold every word of the query in its rarest form.
+        same_language: Probability that the passage is in the query's language; 0 where nobody asked.
         evidence: What the tokens say; None where the mode does not ask for it.
         vector: Of the query, `(dim,)`, where `dense` is estimated to within a hundredth; else None.
     """
@@ -42,6 +44,7 @@ class Candidates:
     dense: Scores | None
     bm25: Scores
     bound: float
+    same_language: Scores
     evidence: Evidence | None = None
     vector: Scores | None = None
 
@@ -49,7 +52,16 @@ class Candidates:
         """Some of them, in the order given."""
         dense = None if self.dense is None else self.dense[order]
         evidence = None if self.evidence is None else self.evidence.take(order)
-        return Candidates(self.rows[order], dense, self.bm25[order], self.bound, evidence, self.vector)
+        same = self.same_language[order]
+        return Candidates(self.rows[order], dense, self.bm25[order], self.bound, same, evidence, self.vector)
+
+    @classmethod
+    def of_one_part(
+        cls, rows: Rows, *, dense: Scores | None = None, bm25: Scores | None = None, bound: float = 0.0
+    ) -> Candidates:
+        """Candidates of which one part alone is the score."""
+        nothing = np.zeros(len(rows), np.float32)
+        return cls(rows, dense, nothing if bm25 is None else bm25, bound, nothing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +69,12 @@ class QueryEncoders:
     """Where a query's vector and tokens come from, each loaded when it is first needed.
 
     Attributes:
-        vectors: Gives the vectors `(n, dim)` of queries, as the index compares them.
+        vectors: Gives the vectors `(n, dim)` of queries, as the index compares them, from the queries and the
+            probabilities of their languages.
         tokens: Gives the encoder of the stored token ids.
     """
 
-    vectors: Callable[[Sequence[str]], Scores]
+    vectors: Callable[[Sequence[str], Sequence[Mapping[str, float]]], Scores]
     tokens: Callable[[], TokenEncoder]
 
 
@@ -90,23 +103,30 @@ def gather_candidates(
     lexical_depth = depth if takes_all or question.mode != "hybrid" else depth * _LEXICAL_DEPTH
     words_rows, words_scores, bound = _lexical(reader, question, admitted, lexical_depth)
     if question.mode == "lexical":
-        return Candidates(words_rows, None, words_scores, bound)
-    vector = encoders.vectors([question.query])
+        return Candidates.of_one_part(words_rows, bm25=words_scores, bound=bound)
+    chances = language_chances([question.query])
+    vector = encoders.vectors([question.query], chances)
     if question.mode == "dense":
         scores, rows = reader.vectors.search(vector, depth, admitted=admitted, exact=question.exact)
-        return Candidates(rows[0], scores[0], np.zeros_like(scores[0]), bound)
+        return Candidates.of_one_part(rows[0], dense=scores[0])
     if takes_all:
         best = np.flatnonzero(admitted)
-        found = Candidates(best, reader.vectors.scores(vector[0], best), _spread(best, words_rows, words_scores), bound)
+        dense, estimated = reader.vectors.scores(vector[0], best), None
     else:
         nearest = _nearest(reader, vector[0], depth, admitted, exact=question.exact)
         best = np.union1d(nearest, words_rows[: depth // _LEXICAL_SHARE])
-        estimates = reader.vectors.estimates(vector[0], best)
-        bm25 = _spread(best, words_rows, words_scores)
-        found = Candidates(best, estimates, bm25, bound, vector=vector[0])
+        dense, estimated = reader.vectors.estimates(vector[0], best), vector[0]
     encoder = encoders.tokens()
     tokens = QueryTokens.from_query(question.query, encoder)
-    return replace(found, evidence=token_evidence(tokens, reader.sentences(found.rows), encoder))
+    return Candidates(
+        best,
+        dense,
+        _spread(best, words_rows, words_scores),
+        bound,
+        _same_language(reader, best, chances[0]),
+        token_evidence(tokens, reader.sentences(best), encoder),
+        estimated,
+    )
 
 
 def with_exact_scores(candidates: Candidates, reader: IndexReader) -> Candidates:
@@ -132,6 +152,12 @@ def _nearest(
     if len(rows) <= depth:
         return rows
     return rows[np.argpartition(-reader.vectors.estimates(vector, rows), depth)[:depth]]
+
+
+def _same_language(reader: IndexReader, rows: Rows, chances: Mapping[str, float]) -> Scores:
+    """How likely each row is in the language of a query that is in each language with some probability."""
+    langs = reader.langs_of(rows)
+    return np.array([chances.get(lang.partition("-")[0], 0.0) for lang in langs], np.float32)
 
 
 def _lexical(

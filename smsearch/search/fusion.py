@@ -9,6 +9,8 @@ the sum goes through the logistic function, so that 0.5 is the natural cut (Plat
 - sentence_cosine: the cosine of the query with one sentence, where it is highest.
 - lexical: BM25 as a share of what the query could reach, squared: a partial match of words says little, a whole one a
   lot.
+- same_language: the probability that the passage is in the query's language; its weight is negative. Passages in the
+  query's own language score higher in every part above, whether they answer or not.
 """
 
 from __future__ import annotations
@@ -27,11 +29,12 @@ class Weights:
     """How much each part of a score counts.
 
     Attributes:
-        dense: See the module; so are the next four.
+        dense: See the module; so are the next five.
         late: See the module.
         sentence_late: See the module.
         sentence_cosine: See the module.
         lexical: See the module.
+        same_language: See the module.
         offset: Added to the weighted sum before the logistic function.
         dense_slope: Weight of the cosine where it alone is the score.
         dense_offset: Added to it then.
@@ -42,13 +45,34 @@ class Weights:
     sentence_late: float
     sentence_cosine: float
     lexical: float
+    same_language: float
     offset: float
     dense_slope: float
     dense_offset: float
 
 
-STATIC: Final = Weights(4.0, 4.0, 4.0, 4.0, 8.0, -8.0, 8.0, -4.0)
-E5_SMALL: Final = Weights(48.0, 3.0, 3.0, 3.0, 3.0, -45.0, 40.0, -34.0)
+STATIC: Final = Weights(
+    dense=9.3,
+    late=15.4,
+    sentence_late=6.8,
+    sentence_cosine=11.7,
+    lexical=6.3,
+    same_language=-1.3,
+    offset=-20.0,
+    dense_slope=8.0,
+    dense_offset=-4.0,
+)
+E5_SMALL: Final = Weights(
+    dense=59.0,
+    late=7.0,
+    sentence_late=4.0,
+    sentence_cosine=7.0,
+    lexical=4.0,
+    same_language=-2.0,
+    offset=-60.0,
+    dense_slope=40.0,
+    dense_offset=-34.0,
+)
 
 
 def weights_for(encoder: str) -> Weights:
@@ -74,6 +98,7 @@ def fuse(candidates: Candidates, weights: Weights) -> NDArray[np.float32]:
             + weights.sentence_late * evidence.sentence_late
             + weights.sentence_cosine * evidence.sentence_cosine
             + weights.lexical * share**2
+            + weights.same_language * candidates.same_language
             + weights.offset
         )
     return np.asarray(1 / (1 + np.exp(-total)), dtype=np.float32)

@@ -26,6 +26,7 @@ from smsearch.search.candidates import (
 from smsearch.search.fusion import fuse, weights_for
 from smsearch.search.highlighting import Highlighter, Stretch
 from smsearch.search.question import Question
+from smsearch.text.language import language_chances
 
 _DEPTH = 200
 _DEEPER = 8
@@ -109,7 +110,8 @@ class Searcher:
             )
             step = max(_TOGETHER // k, 1)
             for start in range(0, len(queries), step):
-                vectors = self._encoders.vectors(queries[start : start + step])
+                some = queries[start : start + step]
+                vectors = self._encoders.vectors(some, language_chances(some))
                 found, rows = reader.vectors.search(vectors, k, admitted=admitted, exact=exact)
                 passage_ids[start : start + step], cosines[start : start + step] = reader.passage_ids[rows], found
             representatives, places = np.unique(passage_ids, return_inverse=True)
@@ -139,7 +141,7 @@ class Searcher:
             depth = max(_DEPTH, 4 * k)
             while True:
                 scores, rows = reader.vectors.search(mean, depth, admitted=reader.alive)
-                candidates = Candidates(rows[0], scores[0], np.zeros_like(scores[0]), 0.0)
+                candidates = Candidates.of_one_part(rows[0], dense=scores[0])
                 ranking = self._ranked(candidates, scores[0])
                 chosen = self._choose(question, ranking, without={stored.doc_id for stored in own.values()})
                 if len(chosen) >= k or len(ranking) < depth:
