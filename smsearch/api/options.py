@@ -32,7 +32,10 @@ def load_for(folder: Path, model: PathLike | None, options: dict[str, Any]) -> E
         return load_encoder(model, **options)
     with closing(IndexReader(folder)) as reader:
         recorded = reader.encoder
-    if model is not None and canonical_name(recorded.name) not in {canonical_name(model), str(Path(model).expanduser().absolute())}:
+    if model is not None and canonical_name(recorded.name) not in {
+        canonical_name(model),
+        str(Path(model).expanduser().absolute()),
+    }:
         return load_encoder(model, **options)
     return load_encoder(recorded.name, **{**recorded.settings, **options})
 

@@ -15,7 +15,9 @@ IndexOption = Annotated[
 ]
 ModelOption = Annotated[
     str | None,
-    typer.Option("--model", "-m", help="static, e5-small, a sentence-transformers model, or a directory.", show_default=False),
+    typer.Option(
+        "--model", "-m", help="static, e5-small, a sentence-transformers model, or a directory.", show_default=False
+    ),
 ]
 QueryPromptOption = Annotated[
     str | None, typer.Option(help="Text before every query, for models that want one.", show_default=False)

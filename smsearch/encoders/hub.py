@@ -50,7 +50,9 @@ def find_model(model: str, *, revision: str | None, backend: Backend) -> FoundMo
             raise EncoderError(f"a directory has no revisions, got revision {revision!r} for {model!r}")
         found = FoundModel(folder.absolute(), named=False)
     elif not _NAME.fullmatch(model):
-        raise EncoderError(f"there is no directory {model!r}; name a model folder, `static`, `e5-small` or a model of the hub")
+        raise EncoderError(
+            f"there is no directory {model!r}; name a model folder, `static`, `e5-small` or a model of the hub"
+        )
     else:
         name = model if "/" in model else f"{_DEFAULT_OWNER}/{model}"
         found = _find_cached(name, revision, backend) or _download(name, revision, backend)

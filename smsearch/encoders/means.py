@@ -24,8 +24,10 @@ def read_language_means(path: Path, dim: int) -> LanguageMeans:
             about = file.metadata()
             langs, amount = tuple(about["langs"].split()), float(about["amount"])
             passages, queries = (file.get_tensor(name).astype(np.float32) for name in ("passages", "queries"))
-    except Exception as error:  # safetensors raises an error of its own below Exception
-        raise EncoderError(f"the means by language {str(path)!r} cannot be read ({error}); install smsearch again") from None
+    except Exception as error:  # noqa: BLE001  safetensors raises an error of its own below Exception
+        raise EncoderError(
+            f"the means by language {str(path)!r} cannot be read ({error}); install smsearch again"
+        ) from None
     if not passages.shape == queries.shape == (len(langs), dim) or not 0 <= amount <= 1:
         raise EncoderError(f"the means by language {str(path)!r} are of shape {passages.shape}; install smsearch again")
     return LanguageMeans(langs, passages, queries, amount)

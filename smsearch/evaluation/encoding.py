@@ -22,8 +22,8 @@ from smsearch.evaluation.datasets import (
     read_xquad,
 )
 from smsearch.evaluation.measures import ndcg_at_10, right_ranks, weighted_f1
-from smsearch.index.tokens import TokenLists
-from smsearch.search.late import QueryTokens, late_scores
+from smsearch.index.tokens import Sentences
+from smsearch.search.evidence import QueryTokens, token_evidence
 
 LATE_WEIGHT: Final = 2.0
 _COMMONEST: Final = 0.01  # share of the passages that are hubs
@@ -134,19 +134,20 @@ class _Texts:
     def __init__(self, encoder: Encoder, texts: Sequence[str], *, are_queries: bool) -> None:
         self.vectors = encoder.encode_queries(texts) if are_queries else encoder.encode_passages(texts)
         self.tokens: list[QueryTokens] = []
-        self.lists: TokenLists | None = None
+        self.passages: Sentences | None = None
         if isinstance(encoder, TokenEncoder):
             if are_queries:
                 self.tokens = [QueryTokens.from_query(text, encoder) for text in texts]
             else:
-                self.lists = TokenLists.from_lists(encoder.token_ids(texts))
+                ids = encoder.token_ids(texts)
+                self.passages = Sentences.from_lists([[of_text] for of_text in ids], encoder.sum_lengths(ids))
 
 
 def _scores(encoder: Encoder, queries: _Texts, documents: _Texts, late_weight: float) -> NDArray[np.float32]:
     scores: NDArray[np.float32] = queries.vectors @ documents.vectors.T
-    if late_weight and isinstance(encoder, TokenEncoder) and documents.lists is not None:
-        late = [late_scores(tokens, documents.lists, encoder) for tokens in queries.tokens]
-        scores = scores + late_weight * np.stack(late)
+    if late_weight and isinstance(encoder, TokenEncoder) and documents.passages is not None:
+        late = [token_evidence(tokens, documents.passages, encoder).late for tokens in queries.tokens]
+        scores = scores + np.float32(late_weight) * np.stack(late)
     return scores
 
 

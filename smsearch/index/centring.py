@@ -59,7 +59,9 @@ class Centring:
         total = float(weights.sum())
         if not total:
             return vector
-        return unit_rows((vector - weights / total @ self.queries)[None])[0]
+        offset = np.asarray((weights / total) @ self.queries, dtype=np.float32)
+        centred: NDArray[np.float32] = unit_rows((vector - offset)[None])[0]
+        return centred
 
     def as_meta(self) -> dict[str, Any]:
         """Plain values, numbers as float16."""
@@ -81,10 +83,13 @@ def read_centring(recorded: object, dim: int) -> Centring | None:
             np.frombuffer(base64.b64decode(recorded[part], validate=True), "<f2").reshape(len(langs), dim)  # type: ignore[index]
             for part in ("passages", "queries")
         )
-        if not (np.isfinite(passages).all() and np.isfinite(queries).all()):
-            raise ValueError("a mean is not finite")
     except (TypeError, KeyError, ValueError) as error:
         raise IndexDamagedError(
-            f"what the index records of its languages makes no sense ({error}); make it again with `smsearch index PATH`"
+            f"what the index records of its languages makes no sense ({error}); "
+            "make it again with `smsearch index PATH`"
         ) from None
+    if not (np.isfinite(passages).all() and np.isfinite(queries).all()):
+        raise IndexDamagedError(
+            "a mean by language in the index is not finite; make it again with `smsearch index PATH`"
+        )
     return Centring(langs, passages.astype(np.float32), queries.astype(np.float32))

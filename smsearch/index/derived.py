@@ -10,7 +10,7 @@ a file is the very one that was written (same number, size and times of change),
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from smsearch.errors import IndexStateError, NotFoundError
+from smsearch.errors import IndexStateError
 from smsearch.files import Write, reached, written_atomically
 from smsearch.index.changes import Changes
 from smsearch.index.checksums import intact_sql, require_intact
@@ -198,9 +198,7 @@ def sweep_derived(folder: Path, store: Store) -> None:
                 reached("derived file swept")
 
 
-def later_passages(
-    store: Store, passage_ids: NDArray[np.int64]
-) -> tuple[Vectors, PackedTokens, Postings, list[str]]:
+def later_passages(store: Store, passage_ids: NDArray[np.int64]) -> tuple[Vectors, PackedTokens, Postings, list[str]]:
     """Vectors, token lists, words and languages of some passages, straight from SQLite."""
     tokens, words, langs = [], [], dict[str, None]()
     query = (
@@ -281,9 +279,7 @@ def _make_words(store: Store) -> Postings:
     return builder.finish()
 
 
-def _make_vectors(
-    store: Store, passage_ids: NDArray[np.int64]
-) -> tuple[FaissIndex | ClusteredIndex, Tuned | None]:
+def _make_vectors(store: Store, passage_ids: NDArray[np.int64]) -> tuple[FaissIndex | ClusteredIndex, Tuned | None]:
     """The vectors, in an index of the kind that suits their number, which is tuned."""
     n, stored = len(passage_ids), StoredVectors.of_index(store)
     if n <= FLAT_LIMIT:

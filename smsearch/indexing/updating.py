@@ -248,7 +248,12 @@ class Updater:
                     yield from workers.prepare(batches)
                 return
         for pending in batches:
-            yield pending, Preparer(self._encoder, self._options, self._token_encoder).prepare(pending) if pending.documents else []
+            yield (
+                pending,
+                Preparer(self._encoder, self._options, self._token_encoder).prepare(pending)
+                if pending.documents
+                else [],
+            )
 
     def _is_work(self, pending: _Pending) -> bool:
         """Whether there is something to prepare; else the documents are done with."""

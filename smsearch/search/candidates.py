@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from smsearch.encoders.protocol import Encoder, TokenEncoder
+from smsearch.encoders.protocol import TokenEncoder
 from smsearch.index.reader import IndexReader
 from smsearch.search.evidence import Evidence, QueryTokens, token_evidence
 from smsearch.search.question import Question
@@ -144,9 +144,7 @@ def first_depth(n_admitted: int, question: Question) -> int:
     return n_admitted if n_admitted <= _EXHAUSTIVE else max(_DEPTH, 4 * question.k)
 
 
-def _nearest(
-    reader: IndexReader, vector: Scores, depth: int, admitted: NDArray[np.bool_], *, exact: bool
-) -> Rows:
+def _nearest(reader: IndexReader, vector: Scores, depth: int, admitted: NDArray[np.bool_], *, exact: bool) -> Rows:
     """The rows of the nearest vectors, as far as their estimates tell."""
     rows = reader.vectors.nearest(vector, depth, admitted=admitted, exact=exact)
     if len(rows) <= depth:

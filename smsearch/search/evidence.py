@@ -98,9 +98,7 @@ def sentence_evidence(query: QueryTokens, sentences: Sentences, encoder: TokenEn
     return _compared(query, sentences, encoder)[0]
 
 
-def _compared(
-    query: QueryTokens, sentences: Sentences, encoder: TokenEncoder
-) -> tuple[SentenceEvidence, list[Scores]]:
+def _compared(query: QueryTokens, sentences: Sentences, encoder: TokenEncoder) -> tuple[SentenceEvidence, list[Scores]]:
     """The evidence of each sentence, and for each query token its highest cosine there, -2 without tokens."""
     n = len(sentences.lengths)
     late, cosine = np.zeros(n, np.float32), np.zeros(n, np.float32)

@@ -26,9 +26,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str | Path]:
     return {"static": "static", "e5-small": "e5-small", "tiny": tiny, "minilm": get_model_path()}
 
 
-@pytest.fixture(
-    scope="module", params=["static", "e5-small", "tiny", "minilm", "tiny under onnx", "minilm under onnx"]
-)
+@pytest.fixture(scope="module", params=["static", "e5-small", "tiny", "minilm", "tiny under onnx", "minilm under onnx"])
 def encoder(request: pytest.FixtureRequest, folders: dict[str, str | Path], model_cache: Path) -> Encoder:
     assert model_cache.is_absolute()
     model, _, backend = request.param.partition(" under ")

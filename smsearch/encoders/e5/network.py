@@ -116,7 +116,7 @@ class _Builder:
         self._tensors.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
         return name
 
-    def _node(self, op: str, inputs: list[str], *, domain: str = "", **attributes: float) -> str:
+    def _node(self, op: str, inputs: list[str], *, domain: str = "", **attributes: Any) -> str:  # noqa: ANN401  as onnx has it
         from onnx import helper
 
         output = f"n{len(self._nodes)}"

