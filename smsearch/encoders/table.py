@@ -124,9 +124,8 @@ class TokenTable:
     def _unit_scales(self, ids: NDArray[np.int32]) -> NDArray[np.float32]:
         """The scales of rows that are made unit rows; `(len(ids), n_groups)`."""
         lengths = self.lengths(ids)
-        unit: NDArray[np.float32] = (
-            self.scales[ids] * np.reciprocal(np.where(lengths > 0, lengths, np.float32(1)))[:, None]
-        )
+        unit: NDArray[np.float32] = self.scales[ids].astype(np.float32)
+        unit /= np.where(lengths > 0, lengths, np.float32(1))[:, None]
         return unit
 
     def _scaled(self, ids: NDArray[np.int32], scales: NDArray[np.float32]) -> NDArray[np.float32]:
