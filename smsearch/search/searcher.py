@@ -23,6 +23,7 @@ from smsearch.search.candidates import (
     with_exact_scores,
     with_late_scores,
 )
+from smsearch.search.copies import Copies
 from smsearch.search.fusion import fuse
 from smsearch.search.highlighting import Highlighter, Stretch
 from smsearch.search.question import Question
@@ -185,6 +186,7 @@ class Searcher:
         """The hits: down the ranking until there are enough."""
         chosen: list[_Choice] = []
         n_hits: dict[str, int] = {}
+        copies = Copies()
         all_count = question.per_document is None and not without
         step = question.k if all_count else max(2 * question.k, _BLOCK)
         for start in range(0, len(ranking), step):
@@ -193,6 +195,8 @@ class Searcher:
                     return chosen
                 doc_id = choice.stored.doc_id
                 if question.per_document is not None and n_hits.get(doc_id, 0) >= question.per_document:
+                    continue
+                if not copies.admit(choice.stored):
                     continue
                 n_hits[doc_id] = n_hits.get(doc_id, 0) + 1
                 chosen.append(choice)
