@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from smsearch.index.stored import StoredPassage
 from smsearch.index.words import passage_names
+from smsearch.text.lines import fold_letters
 from smsearch.text.repeats import fold_text
+
+_LOOKED_AT = 100  # characters, most of which are letters
+_BEGINNING = 20  # letters that copies of a text have in common; a fold of all of it takes ten times as long
 
 
 class Copies:
@@ -15,17 +19,21 @@ class Copies:
     """
 
     def __init__(self) -> None:
-        self._admitted: dict[str, list[frozenset[str]]] = {}
+        self._admitted: dict[str, list[tuple[frozenset[str], str]]] = {}
 
     def admit(self, stored: StoredPassage) -> bool:
         """Admit a passage, unless it repeats one of the same text: has fewer names, or is the first to have more."""
-        names = passage_names(stored.title, stored.passage)
-        before = self._admitted.setdefault(fold_text(stored.passage.text), [])
-        if any(names < other for other in before):
-            return False
-        for i, other in enumerate(before):
-            if other < names:
-                before[i] = names  # that copy is one of this text, so it is none of the next under another title
+        text, names = stored.passage.text, passage_names(stored.title, stored.passage)
+        before = self._admitted.setdefault(fold_letters(text[:_LOOKED_AT])[:_BEGINNING], [])
+        for i, (other_names, other) in enumerate(before):
+            if names < other_names and _are_equal(text, other):
                 return False
-        before.append(names)
+            if other_names < names and _are_equal(text, other):
+                before[i] = names, other  # that copy is one of this text, so it is none of the next under another title
+                return False
+        before.append((names, text))
         return True
+
+
+def _are_equal(one: str, other: str) -> bool:
+    return fold_text(one) == fold_text(other)
