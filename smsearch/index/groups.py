@@ -1,4 +1,4 @@
-"""Groups of passages that hold (nearly) the same text: one represents the others.
+"""Groups of passages that hold (nearly) the same text under the same title and heading: one represents the others.
 
 Only representatives stand in the derived files and the key table.
 """
@@ -14,8 +14,9 @@ from smsearch.index.keys import RepeatKeys
 from smsearch.index.postings import pack_words
 from smsearch.index.store import Store
 from smsearch.index.stored import EncodedPassage
-from smsearch.index.words import passage_keys, passage_words
-from smsearch.text.repeats import Wording, exact_key, is_repeat
+from smsearch.index.words import passage_keys, passage_wording, passage_words, said_key
+from smsearch.records import Passage
+from smsearch.text.repeats import Wording, is_repeat
 
 _MOST_COMPARED = 20  # keeps texts made from one template from being compared each with each
 
@@ -31,7 +32,7 @@ class Groups:
     def add(self, document_key: int, title: str, encoded: Sequence[EncodedPassage]) -> None:
         """Store new passages, each as a representative or under the one that says the same."""
         for each in encoded:
-            representative = self._find(title, each)
+            representative = self._find(title, each.passage, each.keys)
             passage_id = self._store.insert_passage(document_key, each)
             if representative is None:
                 self._enter(passage_id, each.keys)
@@ -56,23 +57,39 @@ class Groups:
         self._changes.clear()
 
     def fold_again(self) -> None:
-        """Store all words and keys again, as they are folded now."""
+        """Store all words and keys again, as they are folded now, and part those that are no repeats any more."""
         self.keys.clear()
+        represented = []
         for stored in self._store.iter_passages():
             words = passage_words(stored.title, stored.passage)
             (packed,) = pack_words([words])
             self._store.set_words(stored.passage_id, packed)
             if self._store.representative_of(stored.passage_id) is None:
-                self.keys.enter(stored.passage_id, passage_keys(stored.passage, words))
+                self.keys.enter(stored.passage_id, passage_keys(stored.title, stored.passage, words))
+            else:
+                represented.append(stored.passage_id)
+        for passage_id in sorted(represented):
+            self._represent_again(passage_id)
 
-    def _find(self, title: str, encoded: EncodedPassage) -> int | None:
+    def _represent_again(self, passage_id: int) -> None:
+        """Find the representative of a passage that had one, or let it stand for itself."""
+        title, passage = self._store.read_content(passage_id)
+        keys = passage_keys(title, passage, passage_words(title, passage))
+        representative = self._find(title, passage, keys)
+        if representative != self._store.representative_of(passage_id):
+            self._store.set_representative(passage_id, representative)
+            self._changes.document_of(passage_id)
+            if representative is None:
+                self._enter(passage_id, keys)
+
+    def _find(self, title: str, passage: Passage, keys: Sequence[int]) -> int | None:
         wording: Wording | None = None
-        for passage_id, is_exact in self.keys.met(encoded.keys, most=_MOST_COMPARED):
+        for passage_id, is_exact in self.keys.met(keys, most=_MOST_COMPARED):
             other_title, other = self._store.read_content(passage_id)
-            if is_exact and exact_key(other.text) == encoded.keys[0]:
+            if is_exact and said_key(other_title, other) == keys[0]:
                 return passage_id
-            wording = wording or Wording.from_words(passage_words(title, encoded.passage))
-            if is_repeat(wording, Wording.from_words(passage_words(other_title, other))):
+            wording = wording or passage_wording(title, passage)
+            if is_repeat(wording, passage_wording(other_title, other)):
                 return passage_id
         return None
 
@@ -95,4 +112,4 @@ class Groups:
         stored = self._store.read_passages([passage_id]).get(passage_id)  # its encoding too must be there, and intact
         if stored is None:
             raise IndexDamagedError(f"passage {passage_id} is gone; {REPAIR}")
-        return passage_keys(stored.passage, passage_words(stored.title, stored.passage))
+        return passage_keys(stored.title, stored.passage, passage_words(stored.title, stored.passage))

@@ -213,7 +213,7 @@ class Store:
     # -- passages -----------------------------------------------------------------------------
 
     def passages_of(self, key: int) -> dict[bytes, list[int]]:
-        """Numbers of a document's passages by the fingerprint of what the encoder saw."""
+        """Numbers of a document's passages by their fingerprint."""
         found: dict[bytes, list[int]] = {}
         rows = self.connection.execute(
             "SELECT fingerprint, passage_id FROM passages WHERE document_key = ? ORDER BY passage_id", (key,)

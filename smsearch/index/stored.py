@@ -47,7 +47,7 @@ class EncodedPassage:
 
     Attributes:
         passage: The passage.
-        fingerprint: Digest of what the encoder saw.
+        fingerprint: Digest of all that decides its encoding and its keys.
         vector: float16 bytes, little endian.
         tokens: Token ids by sentence, as `pack_tokens` gives them.
         words: Folded words, as `pack_words` gives them.

@@ -17,7 +17,7 @@ from smsearch.errors import EncoderError
 from smsearch.index.postings import pack_words
 from smsearch.index.stored import EncodedPassage
 from smsearch.index.tokens import Sentences, pack_tokens
-from smsearch.index.words import passage_keys, passage_words
+from smsearch.index.words import passage_keys, passage_names, passage_words
 from smsearch.records import UNKNOWN_LANG, Document, Passage, Span
 from smsearch.text.boilerplate import recurring_in
 from smsearch.text.passages import Cut, PassageLimits, encoder_lines, encoder_text, split_passages
@@ -73,9 +73,10 @@ def document_fingerprint(
 
 
 def passage_fingerprint(title: str, passage: Passage) -> bytes:
-    """Digest of what the encoder and the lexical index see of a passage; 16 bytes."""
-    seen = "\0".join((passage.lang, passage.kind, encoder_text(title, passage)))
-    return hashlib.blake2b(seen.encode(), digest_size=16).digest()
+    """Digest of all that decides the encoding of a passage and its keys; 16 bytes."""
+    of_keys = [passage.text] if passage.kind == "comment" else sorted(passage_names(title, passage))
+    seen = "\0".join((passage.lang, passage.kind, encoder_text(title, passage), *of_keys))
+    return hashlib.blake2b(seen.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def main_lang(document: Document, passages: Sequence[Passage]) -> str:
@@ -95,7 +96,7 @@ class Batch:
 
     Attributes:
         documents: The documents.
-        standing: For each, numbers of its stored passages by the fingerprint of what the encoder saw.
+        standing: For each, numbers of its stored passages by their fingerprint.
         recurring: Folded lines that recur across their source.
     """
 
@@ -177,7 +178,7 @@ class Preparer:
         words = [passage_words(title, passage) for title, passage in zip(titles, passages, strict=True)]
         fingerprints = map(passage_fingerprint, titles, passages)
         rows = [vector.tobytes() for vector in vectors]
-        keys = [tuple(passage_keys(passage, found)) for passage, found in zip(passages, words, strict=True)]
+        keys = [tuple(passage_keys(*each)) for each in zip(titles, passages, words, strict=True)]
         return list(map(EncodedPassage, passages, fingerprints, rows, tokens, pack_words(words), keys))
 
     def _vectors(self, titles: Sequence[str], passages: Sequence[Passage]) -> NDArray[np.float32]:

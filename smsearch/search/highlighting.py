@@ -14,6 +14,7 @@ from smsearch.encoders.protocol import TokenEncoder
 from smsearch.index.stored import StoredPassage
 from smsearch.index.tokens import Sentences
 from smsearch.search.evidence import QueryTokens, sentence_evidence
+from smsearch.search.excerpts import Excerpts, best_sentence
 from smsearch.text.words import fold_words, query_words
 
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
@@ -44,15 +45,17 @@ class Highlighter:
         self._tokens = None if encoder is None else QueryTokens.from_query(query, encoder)
 
     def best_sentences(self, hits: Sequence[StoredPassage]) -> list[Stretch]:
-        """`(start, end)` of the best sentence of each passage, relative to the passage; the first of equals."""
+        """`(start, end)` of the sentence of each passage to show, relative to the passage; see `best_sentence`."""
         if not hits:
             return []
         sentences = [stored.passage.sentences or ((0, len(stored.passage.text)),) for stored in hits]
         scores = self._sentence_scores(hits, sentences)
         best, start = [], 0
-        for spans in sentences:
-            best.append(spans[int(np.argmax(scores[start : start + len(spans)]))])
-            start += len(spans)
+        for stored in hits:
+            excerpts = Excerpts(self._query, stored)
+            end = start + len(excerpts.spans)
+            best.append(excerpts.spans[best_sentence(scores[start:end].tolist(), excerpts.is_bare)])
+            start = end
         return best
 
     def matches(self, sentences: Sequence[str], langs: Sequence[str]) -> list[list[Stretch]]:
@@ -86,9 +89,9 @@ class Highlighter:
         return np.array([self._overlap(text, lang) for text, lang in zip(texts, langs, strict=True)], np.float32)
 
     def _overlap(self, text: str, lang: str) -> float:
-        """How many words of the query stand in a text."""
-        words = set(fold_words(text, lang))
-        return sum(not words.isdisjoint(forms) for forms in query_words(self._query, [lang]))
+        """Share of the query's words that stand in a text."""
+        words, wanted = set(fold_words(text, lang)), query_words(self._query, [lang])
+        return sum(not words.isdisjoint(forms) for forms in wanted) / max(len(wanted), 1)
 
     def _wanted(self, lang: str) -> set[str]:
         """The forms of the query's words in a language."""

@@ -23,6 +23,7 @@ from smsearch.search.candidates import (
     gather_candidates,
     with_exact_scores,
 )
+from smsearch.search.copies import Copies
 from smsearch.search.fusion import fuse, weights_for
 from smsearch.search.highlighting import Highlighter, Stretch
 from smsearch.search.question import Question
@@ -181,6 +182,7 @@ class Searcher:
         """The hits: down the ranking until there are enough."""
         chosen: list[_Choice] = []
         n_hits: dict[str, int] = {}
+        copies = Copies()
         all_count = question.per_document is None and not without
         step = question.k if all_count else max(2 * question.k, _BLOCK)
         for start in range(0, len(ranking), step):
@@ -189,6 +191,8 @@ class Searcher:
                     return chosen
                 doc_id = choice.stored.doc_id
                 if question.per_document is not None and n_hits.get(doc_id, 0) >= question.per_document:
+                    continue
+                if not copies.admit(choice.stored):
                     continue
                 n_hits[doc_id] = n_hits.get(doc_id, 0) + 1
                 chosen.append(choice)

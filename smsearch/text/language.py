@@ -101,7 +101,7 @@ def detect_languages(texts: Sequence[str]) -> list[str]:
         >>> detect_languages(["Hur mår du idag, min vän?", "東京へ行きます", "http://example.org/"])
         ['sv', 'ja', 'und']
     """
-    seen = [_without_addresses(text[:_CLEANED]).strip()[:_LOOKED_AT] for text in texts]
+    seen = [without_addresses(text[:_CLEANED]).strip()[:_LOOKED_AT] for text in texts]
     with _lock:
         new = list(dict.fromkeys(each for each in seen if each not in _known))
         if len(_known) + len(new) > _REMEMBERED:
@@ -159,7 +159,8 @@ def normalise_lang(tag: str) -> str:
     return lang + "".join(map(_subtag, found[2].split("-")[1:]))
 
 
-def _without_addresses(text: str) -> str:
+def without_addresses(text: str) -> str:
+    """A text without URLs, e-mail addresses and `@names`."""
     return _ADDRESS.sub(" ", text) if any(mark in text for mark in _OF_ADDRESSES) else text
 
 

@@ -17,7 +17,7 @@ from smsearch.text.comments import find_comments
 from smsearch.text.language import detect_languages
 from smsearch.text.lines import iter_lines
 from smsearch.text.outline import Unit, heading_text, outline
-from smsearch.text.repeats import repeat_breaks
+from smsearch.text.repeats import Run, repeated_runs
 from smsearch.text.sentences import split_long, split_sentences
 
 CountTokens = Callable[[Sequence[str]], Sequence[int]]
@@ -68,13 +68,23 @@ class _Piece:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A section with its units, the sentences of each, and where passages have to start."""
+    """A section with its units.
+
+    Attributes:
+        section: The section.
+        lang: Its language.
+        units: Its units.
+        sentences: Those of each unit.
+        breaks: Units at which passages have to start.
+        beginnings: `(start, end)` in the document of copies of what stands above the first heading.
+    """
 
     section: Section
     lang: str
     units: list[Unit]
     sentences: list[list[tuple[int, int]]]
     breaks: frozenset[int]
+    beginnings: tuple[tuple[int, int], ...]
 
 
 def split_passages(
@@ -186,10 +196,17 @@ def _parts_of(
         if document.lang != UNKNOWN_LANG and section.kind == "post":
             lang = document.lang
         units = outline(text, section, left_out)
-        breaks = repeat_breaks([text[unit.start : unit.end] for unit in units])
+        runs = repeated_runs([text[unit.start : unit.end] for unit in units])
+        breaks = frozenset(position for run in runs for position in run.breaks)
         sentences = [_sentences(text, unit, lang) for unit in units]
-        parts.append(_Part(section, lang, units, sentences, frozenset(breaks)))
+        parts.append(_Part(section, lang, units, sentences, breaks, _beginnings(units, runs)))
     return parts
+
+
+def _beginnings(units: Sequence[Unit], runs: Sequence[Run]) -> tuple[tuple[int, int], ...]:
+    """Copies of what stands above the first heading: there the text begins again, whatever heading came before."""
+    first = next((i for i, unit in enumerate(units) if unit.is_heading), len(units))
+    return tuple((units[run.start].start, units[run.end - 1].end) for run in runs if run.original < first)
 
 
 def _sentences(text: str, unit: Unit, lang: str) -> list[tuple[int, int]]:
@@ -209,8 +226,10 @@ def _pack_part(
     for group in _pack(text, pieces, limits):
         start, end = group[0].start, group[-1].end
         sentences = tuple((a - start, b - start) for piece in group for a, b in piece.sentences)
-        above = bisect_right(starts, start)
-        heading = heading_text(text[headings[above - 1].start : headings[above - 1].end]) if above else ""
+        above = headings[: bisect_right(starts, start)][-1:]
+        if above and any(a <= start < b and above[0].start < a for a, b in part.beginnings):
+            above = []
+        heading = heading_text(text[above[0].start : above[0].end]) if above else ""
         passage = Passage(start, end, text[start:end], lang=part.lang, heading=heading, sentences=sentences)
         passages.append(replace(passage, kind=part.section.kind, author=part.section.author, date=part.section.date))
     return passages

@@ -11,13 +11,13 @@ import hashlib
 import re
 import struct
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from smsearch.text.lines import fold_letters
 
-KEYS_VERSION = 1
+KEYS_VERSION = 2
 """Of the way keys are made; a new number makes them again."""
 
 N_BANDS = 8
@@ -34,20 +34,33 @@ _BETWEEN_DIGITS = re.compile(r"(?<=\d)[\W_]+(?=\d)")
 Shingles = frozenset[str]
 
 
-def repeat_breaks(units: Sequence[str]) -> set[int]:
-    """Positions where a document must be cut so that both copies of a repeated run are cut alike.
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A sequence of units (paragraphs) that stands earlier in the same order.
 
-    A run is a sequence of units (paragraphs) that stands earlier in the same order; runs of fewer
-    than 100 letters are ignored.
-
-    Returns:
-        Positions `i` meaning "cut before unit i"; `len(units)` may be among them.
+    Attributes:
+        start: Its first unit.
+        end: One past its last unit.
+        original: The first unit of what it repeats.
     """
+
+    start: int
+    end: int
+    original: int
+
+    @property
+    def breaks(self) -> tuple[int, int, int, int]:
+        """Positions `i` meaning "cut before unit i", so that both copies are cut alike; one may be past the last."""
+        return self.start, self.end, self.original, self.original + self.end - self.start
+
+
+def repeated_runs(units: Sequence[str]) -> list[Run]:
+    """The runs that a document repeats, in order; those of fewer than 100 letters are ignored."""
     if len(units) < 2:  # noqa: PLR2004  nothing to repeat
-        return set()
+        return []
     keys = [fold_letters(unit) for unit in units]
     first_seen: dict[str, int] = {}
-    breaks: set[int] = set()
+    runs: list[Run] = []
     start = original = length = letters = 0
     for i, key in enumerate([*keys, ""]):
         follows = length and key and original + length < start and keys[original + length] == key
@@ -55,11 +68,11 @@ def repeat_breaks(units: Sequence[str]) -> set[int]:
             length, letters = length + 1, letters + len(key)
             continue
         if letters >= _SHORTEST_RUN:
-            breaks.update((start, start + length, original, original + length))
+            runs.append(Run(start, start + length, original))
         seen = first_seen.get(key) if key else None
         start, original, length, letters = (i, seen, 1, len(key)) if seen is not None else (0, 0, 0, 0)
         first_seen.setdefault(key, i)
-    return breaks
+    return runs
 
 
 def shingles(words: Sequence[str]) -> Shingles:
@@ -83,40 +96,50 @@ class Wording:
     Attributes:
         pairs: Of neighbouring words.
         numbers: The words that hold a digit.
+        names: Its title and its heading, as `fold_text` gives them.
     """
 
     pairs: Shingles
     numbers: frozenset[str]
+    names: frozenset[str]
 
     @classmethod
-    def from_words(cls, words: Sequence[str]) -> Wording:
-        """Of a text with these folded words."""
-        return cls(shingles(words), frozenset(_numbers(words)))
+    def from_words(cls, words: Sequence[str], names: Collection[str] = ()) -> Wording:
+        """Of a text with these folded words and names."""
+        return cls(shingles(words), frozenset(_numbers(words)), frozenset(names))
 
 
 def is_repeat(one: Wording, of: Wording) -> bool:
-    """Whether two texts say the same: similar enough, and the same numbers in both."""
-    return one.numbers == of.numbers and similarity(one.pairs, of.pairs) >= SIMILARITY
+    """Whether two texts say the same: similar enough, and the same numbers and names in both."""
+    return one.numbers == of.numbers and one.names == of.names and similarity(one.pairs, of.pairs) >= SIMILARITY
 
 
-def exact_key(text: str) -> int:
-    """Key that equal texts share, whatever their case, spacing and punctuation; 64 bits, signed.
+def fold_text(text: str) -> str:
+    """The form under which texts are equal, whatever their case, spacing and punctuation.
 
     What stands between two digits parts them: `1.5` is not `15`. In a text without letters and digits
     every sign counts.
     """
     parts = _BETWEEN_DIGITS.split(text) if _DIGIT.search(text) else [text]
     letters = " ".join(map(fold_letters, parts))
-    folded = letters if letters.strip() else "".join(unicodedata.normalize("NFKC", text).split())
-    digest = hashlib.blake2b(folded.encode(errors="surrogatepass"), digest_size=8).digest()
+    return letters if letters.strip() else "".join(unicodedata.normalize("NFKC", text).split())
+
+
+def exact_key(text: str) -> int:
+    """Key that texts share which `fold_text` makes equal; 64 bits, signed."""
+    digest = hashlib.blake2b(fold_text(text).encode(errors="surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True)
 
 
-def near_keys(words: Sequence[str]) -> list[int]:
+def near_keys(words: Sequence[str], names: Collection[str] = ()) -> list[int]:
     """Keys under which near-duplicates of a text meet; 64 bits, signed, different for each band.
 
     Texts of fewer than 7 different pairs of words have none: a word more or less makes them another text. Texts with
-    different numbers never meet.
+    different numbers or names never meet, so that thousands with one body under as many titles are not compared.
+
+    Args:
+        words: Folded words of the text.
+        names: Its title and its heading, as `fold_text` gives them.
     """
     found = shingles(words)
     if len(found) < _FEWEST_WORDS - 1:
@@ -126,10 +149,10 @@ def near_keys(words: Sequence[str]) -> list[int]:
     sketch = RMinHash(num_perm=N_BANDS * N_ROWS, seed=_SEED)  # its batch call starts threads, which cost more
     sketch.update(list(found))
     digest = sketch.digest()
-    numbers = " ".join(sorted(_numbers(words))).encode()
+    told_apart = "\0".join([" ".join(sorted(_numbers(words))), *sorted(names)]).encode(errors="surrogatepass")
     rows = struct.pack(f"<{N_BANDS * N_ROWS}I", *digest)
     width = len(rows) // N_BANDS
-    return [_band_key(band, rows[band * width : (band + 1) * width] + numbers) for band in range(N_BANDS)]
+    return [_band_key(band, rows[band * width : (band + 1) * width] + told_apart) for band in range(N_BANDS)]
 
 
 def _numbers(words: Iterable[str]) -> set[str]:

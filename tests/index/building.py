@@ -14,7 +14,7 @@ from smsearch.index.reader import IndexReader
 from smsearch.index.recorded_encoder import record_of
 from smsearch.index.stored import EncodedPassage
 from smsearch.index.tokens import Sentences, pack_tokens
-from smsearch.index.words import passage_keys, passage_words
+from smsearch.index.words import passage_keys, passage_names, passage_words
 from smsearch.index.writer import IndexWriter, open_writer
 from smsearch.records import Document, Passage, Span
 from smsearch.text.passages import encoder_text
@@ -83,10 +83,11 @@ def _sort_out(
 
 def _encoded(title: str, passage: Passage) -> EncodedPassage:
     seen = encoder_text(title, passage)
-    fingerprint = hashlib.blake2b(f"{passage.lang} {passage.kind} {seen}".encode(), digest_size=16).digest()
+    decisive = f"{passage.lang} {passage.kind} {seen} {sorted(passage_names(title, passage))}"
+    fingerprint = hashlib.blake2b(decisive.encode(), digest_size=16).digest()
     ids = ENCODER.token_ids([passage.text])
     (tokens,) = pack_tokens(Sentences.from_lists([ids], ENCODER.sum_lengths(ids)))
     vector = ENCODER.encode_passages([seen])[0].astype("<f2")
     words = passage_words(title, passage)
-    keys = tuple(passage_keys(passage, words))
+    keys = tuple(passage_keys(title, passage, words))
     return EncodedPassage(passage, fingerprint, vector.tobytes(), tokens, *pack_words([words]), keys)

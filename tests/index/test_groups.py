@@ -6,6 +6,7 @@ import time
 from itertools import permutations
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -201,6 +202,103 @@ def test_repeats_within_one_document_are_one_group(tmp_path: Path) -> None:
         assert writer.store.represented_by(ids[0]) == [ids[2], ids[3]]
         writer.remove_document("a")
         assert writer.store.count("passages") == writer.store.count("repeats") == 0
+
+
+def groups(writer: IndexWriter) -> dict[str, list[str]]:
+    """Of each representative's document the documents of the passages it stands for."""
+    found = {stored.passage_id: stored.doc_id for stored in writer.store.iter_passages()}
+    return {
+        doc_id: [found[i] for i in writer.store.represented_by(passage_id)]
+        for passage_id, doc_id in found.items()
+        if writer.store.representative_of(passage_id) is None
+    }
+
+
+@pytest.mark.parametrize("text", ["ape bee", _LONG, 20 * f"{_LONG} "], ids=["short", "long", "longest"])
+@pytest.mark.parametrize("name", ["title", "heading"])
+def test_one_text_under_two_titles_or_headings_is_two_groups(tmp_path: Path, name: str, text: str) -> None:
+    def named(value: str) -> dict[str, Any]:
+        return {"title": value} if name == "title" else {"passage": {"heading": value}}
+
+    with new_writer(tmp_path) as writer:
+        put(writer, "lund", text, **named("The library in Lund"))
+        put(writer, "ystad", text, **named("The library in Ystad"))
+        put(writer, "none", text)
+        put(writer, "lund again", text, **named("THE LIBRARY, in Lund"))
+        put(writer, "none again", text)
+        assert groups(writer) == {"lund": ["lund again"], "ystad": [], "none": ["none again"]}
+        assert index_faults(writer)[:-1] == []
+
+
+def test_titles_that_differ_in_a_number_keep_one_text_apart(tmp_path: Path) -> None:
+    with new_writer(tmp_path) as writer:
+        for doc_id, title in (("a", "Bill 80000"), ("b", "Bill 80111"), ("c", "Bill 8.0111"), ("d", "bill 80111")):
+            put(writer, doc_id, "ape bee cat", title=title)
+        assert groups(writer) == {"a": [], "b": ["d"], "c": []}
+
+
+def test_nearly_one_text_is_a_group_only_under_one_title(tmp_path: Path) -> None:
+    near = _LONG.replace("toad", "frog")
+    with new_writer(tmp_path) as writer:
+        put(writer, "lund", _LONG, title="Lund")
+        put(writer, "ystad", near, title="Ystad")
+        put(writer, "near", near, title="Lund")
+        assert groups(writer) == {"lund": ["near"], "ystad": []}
+
+
+def test_a_title_in_the_text_of_one_copy_and_above_the_other_is_the_same(tmp_path: Path) -> None:
+    with new_writer(tmp_path) as writer:
+        put(writer, "in", "Lund\nape bee", title="Lund")
+        put(writer, "above", "ape bee", title="Lund")
+        assert groups(writer) == {"in": ["above"]}
+
+
+def test_a_comment_under_many_posts_is_one_group(tmp_path: Path) -> None:
+    with new_writer(tmp_path) as writer:
+        for doc_id in "abc":
+            put(writer, doc_id, "cat cat cat", title=f"Post {doc_id}", passage={"kind": "comment"})
+        assert groups(writer) == {"a": ["b", "c"]}
+
+
+def test_a_title_that_changes_above_the_same_text_moves_its_passage_to_another_group(tmp_path: Path) -> None:
+    text = f"Lund {_LONG}"  # the encoder sees the same under the title Lund and under none
+    with new_writer(tmp_path) as writer:
+        put(writer, "a", text, title="Lund")
+        put(writer, "a", text)
+        put(writer, "b", text.replace("toad", "frog"))
+        assert groups(writer) == {"a": ["b"]}
+        writer.remove_document("a")
+        put(writer, "c", text, title="Lund")
+        put(writer, "d", text.replace("toad", "frog"))
+        assert groups(writer) == {"b": ["d"], "c": []}
+        assert index_faults(writer)[:-1] == []
+
+
+def test_groups_that_another_version_made_of_one_text_are_parted_on_opening(tmp_path: Path) -> None:
+    with new_writer(tmp_path) as writer:
+        for doc_id, title in (("a", "Lund"), ("b", "Ystad"), ("c", "Lund"), ("d", "Ystad")):
+            put(writer, doc_id, _LONG, title=title)
+        writer.refresh_derived()
+        for passage_id in (2, 3, 4):
+            writer.store.set_representative(passage_id, 1)
+        writer.store.set_meta("words", "an older version")
+    with open_writer(tmp_path) as writer:
+        assert groups(writer) == {"a": ["c"], "b": ["d"]}
+        writer.refresh_derived()
+        assert index_faults(writer) == []
+        reader = IndexReader(tmp_path)
+        with reader.snapshot():
+            assert texts_found(reader) == [("a", _LONG), ("b", _LONG)]
+        reader.close()
+
+
+def test_thousands_of_titles_above_one_text_take_linear_time(tmp_path: Path) -> None:
+    begin = time.perf_counter()
+    with new_writer(tmp_path) as writer:
+        for i in range(500):
+            put(writer, str(i), 5 * f"{_LONG} ", title=f"Letter {i}")
+        assert len(groups(writer)) == 500
+    assert time.perf_counter() - begin < 10
 
 
 def test_texts_without_letters_are_each_their_own(tmp_path: Path) -> None:

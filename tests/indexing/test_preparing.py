@@ -55,7 +55,7 @@ def test_everything_that_decides_what_is_stored_changes_the_fingerprint() -> Non
     assert renamed == same
 
 
-def test_a_passage_fingerprint_knows_title_language_and_kind_and_not_the_place() -> None:
+def test_a_passage_fingerprint_knows_title_heading_language_and_kind_and_not_the_place() -> None:
     passage = Passage(0, 6, "A cat.", lang="en")
     same = passage_fingerprint("T", passage)
     assert passage_fingerprint("T", replace(passage, start=10, end=16)) == same
@@ -67,9 +67,12 @@ def test_a_passage_fingerprint_knows_title_language_and_kind_and_not_the_place()
                 passage_fingerprint("T", replace(passage, lang="sv")),
                 passage_fingerprint("T", replace(passage, kind="comment")),
                 passage_fingerprint("T", replace(passage, text="A dog.")),
+                passage_fingerprint("T", replace(passage, heading="H")),
+                passage_fingerprint("A", passage),
+                passage_fingerprint("", replace(passage, kind="comment", text="T\nA cat.")),
             }
         )
-        == 5
+        == 8
     )
 
 

@@ -9,11 +9,12 @@ import sys
 import pytest
 
 from smsearch.text.repeats import (
+    Run,
     Wording,
     exact_key,
     is_repeat,
     near_keys,
-    repeat_breaks,
+    repeated_runs,
     shingles,
     similarity,
 )
@@ -23,22 +24,24 @@ WORDS = [f"ord{chr(97 + i)}" for i in range(20)]
 
 def test_both_copies_of_a_run_are_cut_at_their_ends() -> None:
     a, b, c = "a" * 60, "b" * 60, "c" * 60
-    assert repeat_breaks(["x", a, b, "y", a, b, c]) == {1, 3, 4, 6}
+    (run,) = repeated_runs(["x", a, b, "y", a, b, c])
+    assert run == Run(4, 6, original=1)
+    assert sorted(run.breaks) == [1, 3, 4, 6]
 
 
 def test_copies_with_other_case_and_punctuation_are_found() -> None:
     a = "Sociala medier är något för styrelserummen. " * 3
-    assert repeat_breaks([a, "x", a.upper().replace(".", "!")]) == {0, 1, 2, 3}
+    assert repeated_runs([a, "x", a.upper().replace(".", "!")]) == [Run(2, 3, original=0)]
 
 
 def test_runs_below_100_letters_are_ignored() -> None:
-    assert repeat_breaks(["a" * 99, "x", "a" * 99]) == set()
-    assert repeat_breaks(["a" * 100, "x", "a" * 100]) == {0, 1, 2, 3}
+    assert repeated_runs(["a" * 99, "x", "a" * 99]) == []
+    assert repeated_runs(["a" * 100, "x", "a" * 100]) == [Run(2, 3, original=0)]
 
 
 @pytest.mark.parametrize("units", [[], ["", ""], ["***"] * 50, ["a"]])
-def test_units_without_repeated_letters_have_no_breaks(units: list[str]) -> None:
-    assert repeat_breaks(units) == set()
+def test_units_without_repeated_letters_have_no_runs(units: list[str]) -> None:
+    assert repeated_runs(units) == []
 
 
 def test_shingles_are_pairs_of_neighbours() -> None:
@@ -57,6 +60,12 @@ def test_texts_with_different_numbers_are_no_repeats() -> None:
     assert is_repeat(Wording.from_words([*WORDS, "2010"]), Wording.from_words(["2010", *WORDS]))
     assert not is_repeat(Wording.from_words([*WORDS, "2010"]), Wording.from_words([*WORDS, "2011"]))
     assert not is_repeat(Wording.from_words([*WORDS, "2010"]), Wording.from_words(WORDS))
+
+
+def test_texts_under_different_names_are_no_repeats() -> None:
+    assert is_repeat(Wording.from_words(WORDS, ["lund", "mars"]), Wording.from_words(WORDS, ["mars", "lund"]))
+    assert not is_repeat(Wording.from_words(WORDS, ["lund"]), Wording.from_words(WORDS, ["ystad"]))
+    assert not is_repeat(Wording.from_words(WORDS, ["lund"]), Wording.from_words(WORDS))
 
 
 def test_words_with_vowel_signs_are_no_numbers() -> None:
@@ -106,6 +115,12 @@ def test_texts_of_fewer_than_8_words_have_no_near_keys() -> None:
 
 def test_texts_with_different_numbers_never_meet() -> None:
     assert not set(near_keys([*WORDS, "2010"])) & set(near_keys([*WORDS, "2011"]))
+
+
+def test_texts_under_different_names_never_meet() -> None:
+    assert near_keys(WORDS, ["lund", "mars"]) == near_keys(WORDS, ["mars", "lund"])
+    assert not set(near_keys(WORDS, ["lund"])) & set(near_keys(WORDS, ["ystad"]))
+    assert not set(near_keys(WORDS, ["lund"])) & set(near_keys(WORDS))
 
 
 def test_near_keys_are_the_same_in_every_process() -> None:
