@@ -119,7 +119,7 @@ def language_chances(texts: Sequence[str]) -> list[dict[str, float]]:
     Returns:
         One mapping per text; empty where there are no letters.
     """
-    seen = [_without_addresses(text[:_CLEANED]).strip()[:_LOOKED_AT] for text in texts]
+    seen = [without_addresses(text[:_CLEANED]).strip()[:_LOOKED_AT] for text in texts]
     scripts = [_by_script(text) if _has_letters(text) else UNKNOWN_LANG for text in seen]
     found: list[dict[str, float]] = [{} if lang == UNKNOWN_LANG else {str(lang): 1.0} for lang in scripts]
     open_ones = [i for i, lang in enumerate(scripts) if lang is None]
