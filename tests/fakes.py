@@ -22,6 +22,7 @@ class KeywordEncoder:
         self.fingerprint = "keywords " + " ".join(self.keywords)
         self.settings: dict[str, Any] = {}
         self.language_means = None
+        self.passage_tokens = 160
         self.learned: dict[tuple[str, ...], list[int]] = {}  # tokens told last, by sentences
 
     def count_tokens(self, texts: Sequence[str]) -> NDArray[np.int64]:

@@ -13,6 +13,7 @@ class WholeTextEncoder:
         self.name, self.dim, self.max_tokens = inner.name, inner.dim, inner.max_tokens
         self.fingerprint, self.settings = inner.fingerprint, inner.settings
         self.language_means = None
+        self.passage_tokens = inner.passage_tokens
         self.count_tokens = inner.count_tokens
         self.encode_queries = inner.encode_queries
         self.encode_passages = inner.encode_passages

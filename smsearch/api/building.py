@@ -71,8 +71,8 @@ def build_index(
         fields: Which fields of JSONL and CSV files hold what.
         follow_links: Whether links in folders lead to other folders and out of the source; each
             folder is entered once. Recorded with the sources, so that an update does the same.
-        target_tokens: Length at which a passage is full, in the encoder's tokens (160 unless the
-            index says otherwise).
+        target_tokens: Length at which a passage is full, in the encoder's tokens; None takes what the
+            index was built with, for a new one what suits the encoder (100 for e5-small, 160 for others).
         keep_boilerplate: Whether comment forms, navigation and the like stay in the passages (no,
             unless the index says otherwise).
         allow_shrink: Whether more than half of all documents may be removed.

@@ -114,6 +114,11 @@ class OnnxEncoder:
         return self._modules.dim if kept is None else min(kept, self._modules.dim)
 
     @property
+    def passage_tokens(self) -> int:
+        """Length of a passage that suits the encoder: 160 tokens, a paragraph."""
+        return 160
+
+    @property
     def max_tokens(self) -> int | None:
         """Most tokens of one text that count, prompt included; None for no limit."""
         return self._tokenizer.max_tokens

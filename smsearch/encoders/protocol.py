@@ -44,6 +44,10 @@ class Encoder(Protocol):
         """Most tokens of one text that count, prompt included; None for no limit."""
 
     @property
+    def passage_tokens(self) -> int:
+        """Length of a passage that suits the encoder, in its tokens."""
+
+    @property
     def fingerprint(self) -> str:
         """Digest of all that decides the vectors: weights, tokenizer, prompts, dimension."""
 

@@ -145,6 +145,11 @@ class StaticEncoder:
         return self.table.dim
 
     @property
+    def passage_tokens(self) -> int:
+        """Length of a passage that suits the encoder: 160 tokens, a paragraph."""
+        return 160
+
+    @property
     def max_tokens(self) -> int | None:
         """None: every token counts."""
         return None

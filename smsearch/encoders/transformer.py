@@ -56,6 +56,11 @@ class TransformerEncoder:
         return self._dim
 
     @property
+    def passage_tokens(self) -> int:
+        """Length of a passage that suits the encoder: 160 tokens, a paragraph."""
+        return 160
+
+    @property
     def max_tokens(self) -> int | None:
         """Most tokens of one text that count, prompt included; None for no limit."""
         limit = self._model.max_seq_length

@@ -33,11 +33,11 @@ class CutOptions:
     """How documents are cut.
 
     Attributes:
-        target_tokens: Length at which packing stops, in the encoder's tokens.
+        target_tokens: Length at which packing stops, in the encoder's tokens; None takes what suits the encoder.
         keep_boilerplate: Whether boilerplate stays in the passages.
     """
 
-    target_tokens: int = 160
+    target_tokens: int | None = None
     keep_boilerplate: bool = False
 
     def limits(self, encoder: Encoder) -> PassageLimits:
@@ -46,7 +46,8 @@ class CutOptions:
         Raises:
             EncoderError: If the encoder reads too few tokens to cut for.
         """
-        target, maximum = self.target_tokens, self.target_tokens * 3 // 2
+        target = self.target_tokens or encoder.passage_tokens
+        maximum = target * 3 // 2
         if encoder.max_tokens is not None:
             room = max(encoder.max_tokens - _CONTEXT_TOKENS, encoder.max_tokens // 2)
             target, maximum = min(target, room), min(maximum, room)

@@ -36,6 +36,7 @@ class Candidates:
         bm25: 0 where no word matched.
         bound: BM25 of a passage that would hold every word of the query in its rarest form.
         same_language: Probability that the passage is in the query's language; 0 where nobody asked.
+        brevity: One over the number of distinct tokens of the query.
         evidence: What the tokens say; None where the mode does not ask for it.
         vector: Of the query, `(dim,)`, where `dense` is estimated to within a hundredth; else None.
     """
@@ -45,6 +46,7 @@ class Candidates:
     bm25: Scores
     bound: float
     same_language: Scores
+    brevity: float = 0.0
     evidence: Evidence | None = None
     vector: Scores | None = None
 
@@ -53,15 +55,17 @@ class Candidates:
         dense = None if self.dense is None else self.dense[order]
         evidence = None if self.evidence is None else self.evidence.take(order)
         same = self.same_language[order]
-        return Candidates(self.rows[order], dense, self.bm25[order], self.bound, same, evidence, self.vector)
+        return Candidates(
+            self.rows[order], dense, self.bm25[order], self.bound, same, self.brevity, evidence, self.vector
+        )
 
     @classmethod
     def of_one_part(
-        cls, rows: Rows, *, dense: Scores | None = None, bm25: Scores | None = None, bound: float = 0.0
+        cls, rows: Rows, *, dense: Scores | None = None, bm25: Scores | None = None, brevity: float = 0.0
     ) -> Candidates:
         """Candidates of which one part alone is the score."""
         nothing = np.zeros(len(rows), np.float32)
-        return cls(rows, dense, nothing if bm25 is None else bm25, bound, nothing)
+        return cls(rows, dense, nothing if bm25 is None else bm25, 0.0, nothing, brevity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +107,15 @@ def gather_candidates(
     lexical_depth = depth if takes_all or question.mode != "hybrid" else depth * _LEXICAL_DEPTH
     words_rows, words_scores, bound = _lexical(reader, question, admitted, lexical_depth)
     if question.mode == "lexical":
-        return Candidates.of_one_part(words_rows, bm25=words_scores, bound=bound)
+        return Candidates.of_one_part(words_rows, bm25=words_scores)
     chances = language_chances([question.query])
     vector = encoders.vectors([question.query], chances)
+    encoder = encoders.tokens()
+    tokens = QueryTokens.from_query(question.query, encoder)
+    brevity = 1 / max(len(tokens), 1)
     if question.mode == "dense":
         scores, rows = reader.vectors.search(vector, depth, admitted=admitted, exact=question.exact)
-        return Candidates.of_one_part(rows[0], dense=scores[0])
+        return Candidates.of_one_part(rows[0], dense=scores[0], brevity=brevity)
     if takes_all:
         best = np.flatnonzero(admitted)
         dense, estimated = reader.vectors.scores(vector[0], best), None
@@ -116,14 +123,13 @@ def gather_candidates(
         nearest = _nearest(reader, vector[0], depth, admitted, exact=question.exact)
         best = np.union1d(nearest, words_rows[: depth // _LEXICAL_SHARE])
         dense, estimated = reader.vectors.estimates(vector[0], best), vector[0]
-    encoder = encoders.tokens()
-    tokens = QueryTokens.from_query(question.query, encoder)
     return Candidates(
         best,
         dense,
         _spread(best, words_rows, words_scores),
         bound,
         _same_language(reader, best, chances[0]),
+        brevity,
         token_evidence(tokens, reader.sentences(best), encoder),
         estimated,
     )

@@ -27,21 +27,25 @@ class QueryTokens:
         vectors: `(n, dim)` float32, unit rows.
         weights: `(n,)` float32, summing to 1.
         direction: `(dim,)` float32; see `TokenEncoder.query_direction`.
+        mass: Sum of the weights of distinct tokens before they are divided by it: how much the query says.
     """
 
     vectors: NDArray[np.float32]
     weights: NDArray[np.float32]
     direction: NDArray[np.float32]
+    mass: float
 
     @classmethod
     def from_query(cls, query: str, encoder: TokenEncoder) -> QueryTokens:
         """Distinct tokens of a query; repeated ones weigh more."""
         ids, counts = np.unique(encoder.token_ids([query])[0], return_counts=True)
-        weights = encoder.token_weights(ids) * counts.astype(np.float32)
+        once = encoder.token_weights(ids)
+        weights = once * counts.astype(np.float32)
         telling = weights > 0
         total = float(weights.sum()) or 1.0
         vectors = encoder.token_vectors(ids[telling])
-        return cls(vectors, (weights[telling] / total).astype(np.float32), encoder.query_direction(query))
+        shares = (weights[telling] / total).astype(np.float32)
+        return cls(vectors, shares, encoder.query_direction(query), float(once.sum()))
 
     def __len__(self) -> int:
         return len(self.weights)

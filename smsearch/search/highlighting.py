@@ -84,7 +84,7 @@ class Highlighter:
             found = sentence_evidence(
                 self._tokens, Sentences.from_lists([ids], self._encoder.sum_lengths(ids)), self._encoder
             )
-            return (found.late + found.cosine) / 2
+            return np.asarray((found.late + found.cosine) / 2, dtype=np.float32)
         langs = [s.passage.lang for s, spans in zip(hits, sentences, strict=True) for _ in spans]
         return np.array([self._overlap(text, lang) for text, lang in zip(texts, langs, strict=True)], np.float32)
 

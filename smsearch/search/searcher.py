@@ -150,7 +150,7 @@ class Searcher:
                 depth *= _DEEPER
 
     def _fused(self, candidates: Candidates) -> Scores:
-        return fuse(candidates, weights_for(self._reader.encoder.name))
+        return fuse(candidates, weights_for(self._reader.encoder))
 
     def _ranked(self, candidates: Candidates, scores: Scores) -> _Ranking:
         order = np.lexsort((self._reader.passage_ids[candidates.rows], -scores))
