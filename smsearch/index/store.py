@@ -314,6 +314,24 @@ class Store:
         require_intact(is_passage_intact, f"passage {passage_id}, of the document {doc_id!r},")
         return title, Passage(start, end, text[start:end], kind, None, None, lang, heading)
 
+    def origins(self, passage_ids: Sequence[int]) -> dict[int, tuple[int, str]]:
+        """The number of the document and the language of passages; those that do not exist are missing.
+
+        Raises:
+            IndexDamagedError: If a passage is damaged.
+        """
+        found: dict[int, tuple[int, str]] = {}
+        for block in _blocks(passage_ids):
+            marks = ", ".join("?" * len(block))
+            query = (
+                f"SELECT passage_id, {intact_sql('passages')}, document_key, lang "
+                f"FROM passages WHERE passage_id IN ({marks})"
+            )
+            for passage_id, is_intact, key, lang in self.connection.execute(query, block):
+                require_intact(is_intact, f"passage {passage_id}")
+                found[passage_id] = key, lang
+        return found
+
     def iter_passages(self) -> Iterator[StoredPassage]:
         """Every passage, by document in the order they came in, then by place."""
         query = f"SELECT document_key, {DOCUMENT_INTACT}, {DOCUMENT} FROM documents ORDER BY document_key"
