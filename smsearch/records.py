@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 Kind = Literal["post", "comment"]
 Mode = Literal["hybrid", "dense", "lexical"]
+Group = Literal["translations"]
 MetadataValue = str | int | float | bool | None
 
 UNKNOWN_LANG = "und"

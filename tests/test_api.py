@@ -213,6 +213,7 @@ def test_an_empty_query_is_refused(seeds_index: Index, query: str) -> None:
         ({"since": "yesterday"}, "'yesterday' is not a date"),
         ({"until": "09/03/2010"}, "'09/03/2010' is not a date"),
         ({"per_document": 0}, "per_document is 0"),
+        ({"group": "titles"}, "no group 'titles'; choose from translations"),
         ({"langs": "sv"}, "langs is the string 'sv'"),
         ({"query": "x" * 10_001}, "the query has 10001 characters"),
     ],

@@ -17,7 +17,7 @@ from smsearch.errors import IndexStateError, NotFoundError, QueryError
 from smsearch.index.reader import IndexReader
 from smsearch.index.recorded_encoder import check_encoder, check_tokens
 from smsearch.notebook import Hits
-from smsearch.records import BuildReport, Document, Mode, Span, Status
+from smsearch.records import BuildReport, Document, Group, Mode, Span, Status
 
 if TYPE_CHECKING:
     from smsearch.index.stored import StoredPassage
@@ -107,6 +107,7 @@ class Index:
         min_score: float | None = None,
         rerank: PathLike | None = None,
         exact: bool = False,
+        group: Group | None = None,
     ) -> Hits:
         """The passages that answer a query best, in whatever language.
 
@@ -127,9 +128,12 @@ class Index:
                 directory, that orders the best hits anew.
             exact: Compare the query with every vector, also where there are so many that a search looks at the
                 nearest clusters only.
+            group: `translations` gives one of those among the best passages that are translations of each other.
 
         Returns:
-            Hits, best first, ties by passage; nearly equal passages count as one.
+            Hits, best first, ties by passage; nearly equal passages under one title and heading count as one. Among
+            the best 50 (or `2 k`, at most 400) passages, of those that are translations of each other, the one in the
+            language of the query comes first, with the score of the best.
 
         Raises:
             QueryError: If the query is empty, or a filter makes no sense.
@@ -138,7 +142,7 @@ class Index:
         from smsearch.search.question import Question
 
         filters = filters_of(langs=langs, kinds=kinds, sources=sources, since=since, until=until, where=where)
-        question = Question(query, k, mode, filters, per_document, min_score, exact)
+        question = Question(query, k, mode, filters, per_document, min_score, exact, group)
         with self._lock:
             self._require_open()
             return Hits(query, self._searcher().search(question, rerank=self._load_rerank(rerank)))

@@ -52,6 +52,12 @@ def ask(
         typer.Option(metavar="MODEL", help="Order the best hits anew by a cross-encoder.", show_default=False),
     ] = None,
     exact: Annotated[bool, typer.Option("--exact", help="Compare every vector, however many there are.")] = False,
+    group: Annotated[
+        str | None,
+        typer.Option(
+            help="translations: show one passage of those that are translations of each other.", show_default=False
+        ),
+    ] = None,
     model: ModelOption = None,
     as_json: JsonOption = False,
     as_jsonl: JsonlOption = False,
@@ -77,6 +83,7 @@ def ask(
         "min_score": min_score,
         "rerank": rerank,
         "exact": exact,
+        "group": group,
     }
     with open_index(index, encoder=load_for(index_folder(index), model, {}) if model else None) as opened:
         if query is None:

@@ -130,8 +130,8 @@ class IndexReader:
     def langs_of(self, rows: NDArray[np.int64]) -> list[str]:
         """Language tags of the passages of some rows, in the order given."""
         ids = self.passage_ids[rows].tolist()
-        langs = self.store.langs_of(ids)
-        return [langs.get(passage_id, UNKNOWN_LANG) for passage_id in ids]
+        origins = self.store.origins(ids)
+        return [origins[passage_id][1] if passage_id in origins else UNKNOWN_LANG for passage_id in ids]
 
     @property
     def compares_all(self) -> bool:

@@ -300,15 +300,6 @@ class Store:
                 found[row[0]] = as_passage(row, documents[key])
         return found
 
-    def langs_of(self, passage_ids: Sequence[int]) -> dict[int, str]:
-        """Language tags of passages by their number; those that do not exist are missing."""
-        found: dict[int, str] = {}
-        for block in _blocks(passage_ids):
-            marks = ", ".join("?" * len(block))
-            query = f"SELECT passage_id, lang FROM passages WHERE passage_id IN ({marks})"
-            found.update(self.connection.execute(query, block).fetchall())
-        return found
-
     def read_content(self, passage_id: int) -> tuple[str, Passage]:
         """The title of a passage's document, and what stands in the passage: neither sentences nor what came with it.
 
@@ -322,6 +313,24 @@ class Store:
         require_intact(is_document_intact, f"the document {doc_id!r}")
         require_intact(is_passage_intact, f"passage {passage_id}, of the document {doc_id!r},")
         return title, Passage(start, end, text[start:end], kind, None, None, lang, heading)
+
+    def origins(self, passage_ids: Sequence[int]) -> dict[int, tuple[int, str]]:
+        """The number of the document and the language of passages; those that do not exist are missing.
+
+        Raises:
+            IndexDamagedError: If a passage is damaged.
+        """
+        found: dict[int, tuple[int, str]] = {}
+        for block in _blocks(passage_ids):
+            marks = ", ".join("?" * len(block))
+            query = (
+                f"SELECT passage_id, {intact_sql('passages')}, document_key, lang "
+                f"FROM passages WHERE passage_id IN ({marks})"
+            )
+            for passage_id, is_intact, key, lang in self.connection.execute(query, block):
+                require_intact(is_intact, f"passage {passage_id}")
+                found[passage_id] = key, lang
+        return found
 
     def iter_passages(self) -> Iterator[StoredPassage]:
         """Every passage, by document in the order they came in, then by place."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -37,6 +38,7 @@ class Candidates:
         bound: BM25 of a passage that would hold every word of the query in its rarest form.
         same_language: Probability that the passage is in the query's language; 0 where nobody asked.
         brevity: One over the number of distinct tokens of the query.
+        content: Logarithm of one plus the weight of the query's tokens.
         evidence: What the tokens say; None where the mode does not ask for it.
         vector: Of the query, `(dim,)`, where `dense` is estimated to within a hundredth; else None.
     """
@@ -47,6 +49,7 @@ class Candidates:
     bound: float
     same_language: Scores
     brevity: float = 0.0
+    content: float = 0.0
     evidence: Evidence | None = None
     vector: Scores | None = None
 
@@ -56,7 +59,15 @@ class Candidates:
         evidence = None if self.evidence is None else self.evidence.take(order)
         same = self.same_language[order]
         return Candidates(
-            self.rows[order], dense, self.bm25[order], self.bound, same, self.brevity, evidence, self.vector
+            self.rows[order],
+            dense,
+            self.bm25[order],
+            self.bound,
+            same,
+            self.brevity,
+            self.content,
+            evidence,
+            self.vector,
         )
 
     @classmethod
@@ -112,7 +123,7 @@ def gather_candidates(
     vector = encoders.vectors([question.query], chances)
     encoder = encoders.tokens()
     tokens = QueryTokens.from_query(question.query, encoder)
-    brevity = 1 / max(len(tokens), 1)
+    brevity, content = 1 / max(len(tokens), 1), math.log1p(tokens.mass)
     if question.mode == "dense":
         scores, rows = reader.vectors.search(vector, depth, admitted=admitted, exact=question.exact)
         return Candidates.of_one_part(rows[0], dense=scores[0], brevity=brevity)
@@ -130,6 +141,7 @@ def gather_candidates(
         bound,
         _same_language(reader, best, chances[0]),
         brevity,
+        content,
         token_evidence(tokens, reader.sentences(best), encoder),
         estimated,
     )

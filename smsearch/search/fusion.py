@@ -13,7 +13,9 @@ collections, and the other half reported: `benchmarks/weights.md`.
 - same_language: the probability that the passage is in the query's language. Its weight is negative: passages in the
   query's own language score higher in every part above, whether they answer or not.
 - brevity: one over the number of distinct tokens of the query. Its weight is negative: a query of one letter or one
-  greeting is matched by much that does not answer it. It is the same for all candidates and changes no order.
+  greeting is matched by much that does not answer it.
+- content: the logarithm of one plus the weight of the query's tokens: how much the query says. This and brevity are the
+  same for all candidates and change no order.
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ class Weights:
     Attributes:
         dense: Of the cosine.
         brevity: Of one over the number of tokens of the query.
+        content: Of how much the query says.
         offset: Added to the sum.
         late: Of late interaction.
         sentence_late: Of late interaction within one sentence.
@@ -47,6 +50,7 @@ class Weights:
     dense: float
     brevity: float
     offset: float
+    content: float = 0.0
     late: float = 0.0
     sentence_late: float = 0.0
     sentence_cosine: float = 0.0
@@ -69,29 +73,31 @@ class EncoderWeights:
 
 _STATIC: Final = EncoderWeights(
     hybrid=Weights(
-        dense=3.07,
-        late=3.84,
-        sentence_late=1.92,
-        sentence_cosine=1.92,
-        lexical=3.84,
-        same_language=-0.38,
-        brevity=-10.8,
-        offset=-4.64,
+        dense=2.99,
+        late=3.74,
+        sentence_late=1.87,
+        sentence_cosine=1.87,
+        lexical=3.74,
+        same_language=-0.37,
+        brevity=-2.7,
+        content=0.54,
+        offset=-9.76,
     ),
-    dense=Weights(dense=9.29, brevity=-5.16, offset=-4.15),
+    dense=Weights(dense=9.53, brevity=-2.09, offset=-4.4),
 )
 _E5: Final = EncoderWeights(
     hybrid=Weights(
-        dense=32.8,
-        late=1.82,
-        sentence_late=1.82,
-        sentence_cosine=1.82,
-        lexical=1.82,
+        dense=32.4,
+        late=1.8,
+        sentence_late=1.8,
+        sentence_cosine=1.8,
+        lexical=1.8,
         same_language=-0.36,
-        brevity=-10.3,
-        offset=-29.8,
+        brevity=-1.48,
+        content=0.54,
+        offset=-34.75,
     ),
-    dense=Weights(dense=38.9, brevity=-8.77, offset=-33.3),
+    dense=Weights(dense=37.3, brevity=-4.92, offset=-32.46),
 )
 _E5_PROMPT: Final = "query: "
 
@@ -115,7 +121,7 @@ def fuse(candidates: Candidates, weights: EncoderWeights) -> NDArray[np.float32]
         return candidates.bm25
     evidence = candidates.evidence
     if evidence is None:
-        return _probabilities(weights.dense, candidates.brevity, {"dense": candidates.dense})
+        return _probabilities(weights.dense, candidates, {"dense": candidates.dense})
     parts = {
         "dense": candidates.dense,
         "late": evidence.late,
@@ -124,10 +130,13 @@ def fuse(candidates: Candidates, weights: EncoderWeights) -> NDArray[np.float32]
         "lexical": np.minimum(candidates.bm25 / max(candidates.bound, 1e-9), 1) ** 2,
         "same_language": candidates.same_language,
     }
-    return _probabilities(weights.hybrid, candidates.brevity, parts)
+    return _probabilities(weights.hybrid, candidates, parts)
 
 
-def _probabilities(weights: Weights, brevity: float, parts: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
-    constant = np.float32(weights.offset + weights.brevity * brevity)
+def _probabilities(
+    weights: Weights, candidates: Candidates, parts: Mapping[str, NDArray[np.float32]]
+) -> NDArray[np.float32]:
+    of_query = weights.brevity * candidates.brevity + weights.content * candidates.content
+    constant = np.float32(weights.offset + of_query)
     total = constant + sum(np.float32(getattr(weights, name)) * values for name, values in parts.items())
     return np.asarray(1 / (1 + np.exp(-total)), dtype=np.float32)

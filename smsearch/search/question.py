@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from smsearch.errors import QueryError
-from smsearch.records import Filters, Mode
+from smsearch.records import Filters, Group, Mode
 
 MODES: tuple[Mode, ...] = ("hybrid", "dense", "lexical")
+GROUPS: tuple[Group, ...] = ("translations",)
 
 _LONGEST_QUERY = 10_000
 
@@ -24,6 +25,7 @@ class Question:
         per_document: Most hits of one document, or None.
         min_score: Hits below are dropped, or None.
         exact: Whether every vector is compared with the query, however many there are.
+        group: Of which passages only the best is a hit: of `translations` of each other, or None.
 
     Raises:
         QueryError: If one of them makes no sense.
@@ -36,6 +38,7 @@ class Question:
     per_document: int | None = None
     min_score: float | None = None
     exact: bool = False
+    group: Group | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.query, str):
@@ -50,5 +53,7 @@ class Question:
             raise QueryError(f"k is {self.k}; ask for at least 1 hit")
         if self.mode not in MODES:
             raise QueryError(f"there is no mode {self.mode!r}; choose from {', '.join(MODES)}")
+        if self.group is not None and self.group not in GROUPS:
+            raise QueryError(f"there is no group {self.group!r}; choose from {', '.join(GROUPS)}")
         if self.per_document is not None and self.per_document < 1:
             raise QueryError(f"per_document is {self.per_document}; allow at least 1 hit of each document")

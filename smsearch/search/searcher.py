@@ -27,7 +27,8 @@ from smsearch.search.copies import Copies
 from smsearch.search.fusion import fuse, weights_for
 from smsearch.search.highlighting import Highlighter, Stretch
 from smsearch.search.question import Question
-from smsearch.text.language import language_chances
+from smsearch.search.translations import find_translations
+from smsearch.text.language import detect_languages, language_chances
 
 _DEPTH = 200
 _DEEPER = 8
@@ -35,6 +36,7 @@ _BEST = 50  # or twice as many as hits are wanted: those that are reranked, or w
 _UNSURE = 0.1  # how far a score may be from its estimate
 _ABOUT_CHARACTERS = 2000
 _BLOCK = 32
+_MOST_TRANSLATED = 400  # candidates that are looked at for translations
 _TOGETHER = 40_000  # hits of queries that are asked at once
 _LAST_ID = 2**63 - 1  # SQLite counts no further
 
@@ -43,10 +45,11 @@ Rerank = Callable[[str, Sequence[str]], Scores]
 
 @dataclass(frozen=True, slots=True)
 class _Ranking:
-    """Candidates, best first, and what orders them."""
+    """Candidates, best first, what orders them, and which of them are no hits."""
 
     candidates: Candidates
     scores: Scores
+    hidden: frozenset[int] = frozenset()
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -160,10 +163,10 @@ class Searcher:
         self, question: Question, first: _Ranking, n_best: int, rerank: Rerank | None
     ) -> tuple[_Ranking, list[_Choice]]:
         """The hits, chosen from the `n_best` candidates, or from all where those give too few."""
-        ranking = self._best(question, first, n_best, rerank)
+        ranking = self._asked_first(question, self._best(question, first, n_best, rerank), n_best)
         chosen = self._choose(question, ranking)
         if len(chosen) < question.k and len(ranking) < len(first) and not _too_low(question, ranking):
-            ranking = self._best(question, first, len(first), rerank)
+            ranking = self._asked_first(question, self._best(question, first, len(first), rerank), n_best)
             chosen = self._choose(question, ranking)
         return ranking, chosen
 
@@ -177,6 +180,18 @@ class Searcher:
         ids = self._reader.passage_ids[best.rows].tolist()
         texts = [stored.passage.text for stored in self._read(ids)]
         return self._ranked(best, rerank(question.query, texts))
+
+    def _asked_first(self, question: Question, ranking: _Ranking, n_best: int) -> _Ranking:
+        """The ranking in which of translations the one in the query's language takes the best place, with its score."""
+        found = find_translations(self._reader, ranking.candidates.rows[: min(n_best, _MOST_TRANSLATED)])
+        if not found.groups:
+            return ranking
+        moved, behind = found.with_first(detect_languages([question.query])[0])
+        order = np.arange(len(ranking))
+        order[: len(moved)] = moved
+        scores = np.maximum.accumulate(ranking.scores[order][::-1])[::-1]
+        hidden = behind if question.group == "translations" else frozenset[int]()
+        return _Ranking(ranking.candidates.take(order), scores, hidden)
 
     def _choose(self, question: Question, ranking: _Ranking, *, without: Collection[str] = ()) -> list[_Choice]:
         """The hits: down the ranking until there are enough."""
@@ -192,7 +207,7 @@ class Searcher:
                 doc_id = choice.stored.doc_id
                 if question.per_document is not None and n_hits.get(doc_id, 0) >= question.per_document:
                     continue
-                if not copies.admit(choice.stored):
+                if choice.place in ranking.hidden or not copies.admit(choice.stored):
                     continue
                 n_hits[doc_id] = n_hits.get(doc_id, 0) + 1
                 chosen.append(choice)

@@ -289,6 +289,7 @@ def test_damage_of_derived_files_is_named_then_repaired(run: Run, seeds: Path) -
         ("update --index nowhere", "'nowhere'"),
         ("ask hej -k 0", "k is 0"),
         ("ask hej --per-document 0", "per_document is 0"),
+        ("ask hej --group titles", "no group 'titles'"),
         ("update --model builtin", "--re-encode"),
         ("index seeds --index seeds/README.md/index", "README.md"),
         ("index seeds --index seeds/README.md", "README.md"),

@@ -181,7 +181,7 @@ _ASK_TOKENS: Final = (
     "--kind\x1epost --kind\x1ecomment --since\x1e2010 --until\x1e2010-03-09T10:00:00Z --mode\x1elexical "
     "--source\x1eseeds --per-document\x1e1 --min-score\x1enan --min-score\x1e-inf --min-score\x1e1e999 -- - -h --help "
     "hybrid dense lexical post comment sv und 2010-03 2010-13 2010-02-30 0000 9999 n tag deep.a yes true None "
-    "' \" % _ ? "
+    "' \" % _ ? --group --group= --group\x1etranslations "
     '--where\x1e$.a=1 --where\x1e"=" ;-- \' OR 1=1 INSTR( json_each( \\ * nan inf -0 medier'
 )
 _QUERY_TOKENS: Final = (
