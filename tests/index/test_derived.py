@@ -52,7 +52,7 @@ def answers(folder: Path) -> tuple[bool, dict[int, float], list[list[int]], list
         with reader.snapshot():
             tokens = reader.token_lists(np.arange(len(reader.passage_ids)))
             lists = [tokens.ids[a:b].tolist() for a, b in zip(tokens.offsets, tokens.offsets[1:], strict=False)]
-            _, rows = reader.lexical.search([["ape"], ["cat"]], 9)
+            _, rows = reader.lexical.search([{"ape": 1.0}, {"cat": 1.0}], 9)
             return reader.rebuilt, cosines(reader, "ape bee"), lists, sorted(rows.tolist())
     finally:
         reader.close()
