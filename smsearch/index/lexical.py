@@ -10,7 +10,7 @@ but it stands in most of the German ones. The figures are in `benchmarks/lexical
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, TypeAlias, TypeVar
@@ -38,16 +38,49 @@ _List: TypeAlias = tuple[Rows, NDArray[np.uint8]]  # rows that hold a word, and 
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """A form of a word: the rows that hold it, how often, and its weight times its idf."""
+    """A form of a word: the rows that hold it, how often, its weight times its idf, and the number of its word."""
 
     rows: Rows
     counts: NDArray[np.uint8]
     value: np.float32
+    word: int
 
     @property
     def most(self) -> float:
         """The most that a match can be worth."""
         return float(self.value) * (_K1 + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Best:
+    """What the best form of a word so far is worth: in some rows, ascending; 0 elsewhere."""
+
+    rows: Rows
+    worth: Scores
+
+    def raise_to(self, rows: Rows, worth: Scores) -> Scores:
+        """How much more another form, which is worth so much in these rows, gives each."""
+        if not len(self.rows) or not len(rows):
+            return worth
+        few, many = (self.rows, rows) if len(self.rows) < len(rows) else (rows, self.rows)
+        places = np.minimum(np.searchsorted(many, few), len(many) - 1)
+        held = np.flatnonzero(many[places] == few)
+        ours, theirs = (held, places[held]) if few is self.rows else (places[held], held)
+        more = worth.copy()
+        more[theirs] = np.maximum(worth[theirs] - self.worth[ours], 0)
+        return more
+
+    def joined(self, rows: Rows, more: Scores) -> _Best:
+        """With what another form gave."""
+        if not len(self.rows):
+            return _Best(rows, more)
+        found, places = np.unique(np.concatenate([self.rows, rows]), return_inverse=True)
+        worth = np.zeros(len(found), np.float32)
+        np.add.at(worth, places, np.concatenate([self.worth, more]))
+        return _Best(found, worth)
+
+
+_NOTHING: Final = _Best(np.empty(0, np.int64), np.empty(0, np.float32))
 
 
 class LexicalIndex:
@@ -86,31 +119,35 @@ class LexicalIndex:
             Scores in `(0, inf)` and rows, both `(n,)`, `n <= k`; only rows that hold a word of the
             query.
         """
-        asked = self._asked(words)
+        forms = self._forms(words)
+        left = _left_after(forms)
         admitted = None if admitted is None or admitted is self._alive else admitted
         sums = np.zeros(len(self._alive), np.float32)
         rows = np.empty(0, np.int64)
-        left = sum(map(_most, asked))
+        bests: dict[int, _Best] = {}
         most_of_kth = 0.0  # that the k-th best row may have: looking is dear
         done = 0
-        for forms in asked:
-            if len(rows) >= k and left < most_of_kth:
+        for form in forms:
+            if len(rows) >= k and left[done] < most_of_kth:
                 most_of_kth = _kth_best(sums[rows], k)
-                if left < most_of_kth:
+                if left[done] < most_of_kth:
                     break
-            found, worth = self._everywhere(forms, admitted)
+            found, counts = _within(form, admitted)
+            more = self._raise(form, found, self._worth(form, found, counts), bests, forms[done + 1 :])
             before = sums[found]
             rows = np.concatenate([rows, found[before == 0]])
-            sums[found] = before + worth
-            left -= _most(forms)
-            most_of_kth += _most(forms)
+            sums[found] = before + more
+            most_of_kth += form.most
             done += 1
+        rows.sort()
         scores = sums[rows]
-        for forms in asked[done:]:
-            keep = scores + left >= _kth_best(scores, k)
+        for i, form in enumerate(forms[done:], done):
+            keep = scores + left[i] >= _kth_best(scores, k)
             rows, scores = rows[keep], scores[keep]
-            scores += self._within(forms, rows)
-            left -= _most(forms)
+            places = np.minimum(np.searchsorted(form.rows, rows), len(form.rows) - 1)
+            held = form.rows[places] == rows
+            worth = self._worth(form, rows[held], form.counts[places[held]])
+            scores[held] += self._raise(form, rows[held], worth, bests, forms[i + 1 :])
         best = np.flatnonzero(scores >= _kth_best(scores, k))
         order = best[np.lexsort((rows[best], -scores[best]))][:k]
         return scores[order], rows[order]
@@ -120,44 +157,31 @@ class LexicalIndex:
 
         A word that occurs nowhere counts as if it stood in one passage: the query asked for it.
         """
+        mosts: dict[int, float] = {}
+        for form in self._forms(words):
+            mosts[form.word] = max(form.most, mosts.get(form.word, 0.0))
+        unknown = len(_distinct(words)) - len(mosts)
+        return sum(mosts.values()) + unknown * (_K1 + 1) * self._idf(1, self._n)
+
+    def _forms(self, words: Sequence[Word]) -> list[_Form]:
+        """The forms that occur, the rarest first."""
         self._look_up(words)
-        unknown = self._idf(1, self._n) * (_K1 + 1)
-        return sum(max((form.most for form in self._forms(word)), default=unknown) for word in _distinct(words))
+        forms = []
+        for number, word in enumerate(_distinct(words)):
+            for form, weight in word.items():
+                rows, counts = self._last[form]
+                if len(rows):
+                    forms.append(_Form(rows, counts, np.float32(weight * self._rarity(form, rows)), number))
+        return sorted(forms, key=lambda form: len(form.rows))
 
-    def _asked(self, words: Sequence[Word]) -> list[list[_Form]]:
-        """The words that occur, each as its forms, those with the fewest rows first."""
-        self._look_up(words)
-        found = [forms for word in _distinct(words) if (forms := list(self._forms(word)))]
-        return sorted(found, key=lambda forms: sum(len(form.rows) for form in forms))
-
-    def _forms(self, word: Word) -> Iterator[_Form]:
-        for form, weight in word.items():
-            rows, counts = self._last[form]
-            if len(rows):
-                yield _Form(rows, counts, np.float32(weight * self._rarity(form, rows)))
-
-    def _everywhere(self, forms: Sequence[_Form], admitted: NDArray[np.bool_] | None) -> tuple[Rows, Scores]:
-        """The admitted rows that hold a word, each once, and what its best form is worth there."""
-        first, *others = (_admitted_of(form, admitted) for form in forms)
-        found, worth = first.rows, self._worth(first, first.rows, first.counts)
-        if others:
-            best = np.zeros(len(self._alive), np.float32)
-            best[found] = worth
-            for form in others:
-                before = best[form.rows]
-                found = np.concatenate([found, form.rows[before == 0]])
-                best[form.rows] = np.maximum(before, self._worth(form, form.rows, form.counts))
-            worth = best[found]
-        return found, worth
-
-    def _within(self, forms: Sequence[_Form], rows: Rows) -> Scores:
-        """What the best form of a word is worth in some rows; 0 where none of its forms stands."""
-        best = np.zeros(len(rows), np.float32)
-        for form in forms:
-            places = np.minimum(np.searchsorted(form.rows, rows), len(form.rows) - 1)
-            held = form.rows[places] == rows
-            best[held] = np.maximum(best[held], self._worth(form, rows[held], form.counts[places[held]]))
-        return best
+    @staticmethod
+    def _raise(form: _Form, rows: Rows, worth: Scores, bests: dict[int, _Best], later: Sequence[_Form]) -> Scores:
+        """How much more a form gives its word in each row, kept in `bests` for the word's later forms."""
+        best = bests.get(form.word, _NOTHING)
+        more = best.raise_to(rows, worth)
+        if any(other.word == form.word for other in later):
+            bests[form.word] = best.joined(rows, more)
+        return more
 
     def _look_up(self, words: Sequence[Word]) -> None:
         """Find the inverted list of each form; those of the last query are kept."""
@@ -247,15 +271,20 @@ def _distinct(words: Sequence[Word]) -> list[Word]:
     return list({frozenset(word.items()): word for word in words}.values())
 
 
-def _most(forms: Sequence[_Form]) -> float:
-    return max(form.most for form in forms)
+def _left_after(forms: Sequence[_Form]) -> list[float]:
+    """By how many forms are done: what the others can give a row at most, each word's best form counted."""
+    left, mosts = [0.0], dict[int, float]()
+    for form in reversed(forms):
+        mosts[form.word] = max(form.most, mosts.get(form.word, 0.0))
+        left.append(sum(mosts.values()))
+    return left[::-1]
 
 
-def _admitted_of(form: _Form, admitted: NDArray[np.bool_] | None) -> _Form:
+def _within(form: _Form, admitted: NDArray[np.bool_] | None) -> tuple[Rows, NDArray[np.uint8]]:
     if admitted is None:
-        return form
+        return form.rows, form.counts
     inside = admitted[form.rows]
-    return _Form(form.rows[inside], form.counts[inside], form.value)
+    return form.rows[inside], form.counts[inside]
 
 
 def _kth_best(scores: Scores, k: int) -> float:

@@ -194,6 +194,29 @@ def test_common_words_count_only_where_they_can_matter_and_change_nothing(seed: 
     assert list(zip(rows.tolist(), scores.tolist(), strict=True)) == inside[:5]
 
 
+@given(st.integers(0, 10_000))
+def test_words_of_many_forms_score_as_the_best_form_of_each(seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    names = [f"w{i}" for i in range(30)]
+    weights = 1 / np.arange(1, 31)
+    passages = [list(draw.choice(names, 12, p=weights / weights.sum())) for _ in range(300)]
+    chosen = draw.permutation(names)[:12].reshape(4, 3)
+    query = [dict(zip(forms, [1.0, 1.0, 0.5], strict=True)) for forms in chosen.tolist()]
+    expected = np.zeros(300)
+    for word in query:
+        best = np.zeros(300)
+        for form, weight in word.items():
+            for row, score in oracle(passages, ["en"] * 300, [form]).items():
+                best[row] = max(best[row], weight * score)
+        expected += best
+    lexical = index_of(passages[:200], passages[200:])
+    found = search(lexical, *query, k=300)
+    assert dict(found) == {row: pytest.approx(expected[row], rel=1e-4) for row in np.flatnonzero(expected).tolist()}
+    assert max(expected) <= lexical.upper_bound(query)
+    for k in (1, 5, 20):
+        assert search(lexical, *query, k=k) == found[:k]
+
+
 def test_counts_and_lengths_end_where_their_numbers_do() -> None:
     postings = Postings.from_packed(pack_words([["ape"] * 300, [], ["bee", "ape"]]), ["en"] * 3)
     assert postings.lengths.tolist() == [255, 0, 2]
