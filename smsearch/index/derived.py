@@ -200,7 +200,7 @@ def sweep_derived(folder: Path, store: Store) -> None:
 
 def later_passages(store: Store, passage_ids: NDArray[np.int64]) -> tuple[Vectors, PackedTokens, Postings, list[str]]:
     """Vectors, token lists, words and languages of some passages, straight from SQLite."""
-    tokens, words, langs = [], [], dict[str, None]()
+    tokens, words, langs = list[bytes](), list[bytes](), list[str]()
     query = (
         f"SELECT {intact_sql('encodings', 'e.')}, tokens, words, lang "
         "FROM encodings e JOIN passages USING (passage_id) WHERE passage_id = ?"
@@ -211,9 +211,9 @@ def later_passages(store: Store, passage_ids: NDArray[np.int64]) -> tuple[Vector
         require_intact(is_intact, f"what stands of passage {passage_id}")
         tokens.append(of_tokens)
         words.append(of_words)
-        langs[lang] = None
+        langs.append(lang)
     vectors = StoredVectors.of_index(store).of(passage_ids)
-    return vectors, PackedTokens.from_bytes(tokens), Postings.from_packed(words), list(langs)
+    return vectors, PackedTokens.from_bytes(tokens), Postings.from_packed(words, langs), list(dict.fromkeys(langs))
 
 
 def _opened(folder: Path, store: Store, record: DerivedRecord) -> Derived:
@@ -274,8 +274,8 @@ def _make_tokens(store: Store) -> tuple[NDArray[np.int64], PackedTokens]:
 
 def _make_words(store: Store) -> Postings:
     builder = PostingsBuilder()
-    for rows in _blocks(store.connection, "words"):
-        builder.add([row[2] for row in rows])
+    for rows in _blocks(store.connection, "words", "CAST(lang AS TEXT)"):
+        builder.add([row[2] for row in rows], [row[3] for row in rows])
     return builder.finish()
 
 
@@ -301,18 +301,18 @@ def _fill(index: FaissIndex | ClusteredIndex, vectors: StoredVectors) -> None:
         index.add(block)
 
 
-def _blocks(connection: Connection, column: str) -> Iterator[list[Any]]:
-    """Passage, whether it is intact, and a column of its encoding, of all representatives in order; some thousand rows.
+def _blocks(connection: Connection, *columns: str) -> Iterator[list[Any]]:
+    """Passage, whether it is intact, and columns of it or its encoding, of all representatives in order, by thousands.
 
     Raises:
         IndexDamagedError: If one is not.
     """
     cursor = connection.execute(
-        f"SELECT passage_id, {intact_sql('encodings', 'e.')}, {column} FROM encodings e "
+        f"SELECT passage_id, {intact_sql('encodings', 'e.')}, {', '.join(columns)} FROM encodings e "
         "JOIN passages USING (passage_id) WHERE representative IS NULL ORDER BY passage_id"
     )
     while rows := cursor.fetchmany(_BLOCK):
-        for passage_id, is_intact, _ in rows:
+        for passage_id, is_intact, *_ in rows:
             require_intact(is_intact, f"what stands of passage {passage_id}")
         yield rows
 

@@ -1,13 +1,16 @@
 """The lexical index: BM25 over folded words.
 
 Passages are stored under the stem of their own language; a query names, for each of its words,
-every form under which the word may stand.
+every form under which the word may stand, and how much a match of that form counts.
+
+How rare a form is, is judged within languages: `ist` is rare in an English collection with some German passages,
+but it stands in most of the German ones. The figures are in `benchmarks/lexical.md`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, TypeAlias, TypeVar
@@ -20,25 +23,64 @@ from smsearch.index.postings import Postings, word_number
 _K1: Final = 1.2
 _B: Final = 0.75
 _LEAST_IDF: Final = 1e-6  # of words that stand in half of the passages or more
+_PRIOR: Final = 100  # rows; how much a share in all rows counts beside that in the rows of one language
+_MOST_REMEMBERED: Final = 4096  # forms whose rarity is kept
 
 T = TypeVar("T", bound=np.integer[Any])
 
 Rows = NDArray[np.int64]
 Scores = NDArray[np.float32]
-_List: TypeAlias = tuple[NDArray[np.int64], NDArray[np.uint8]]  # rows that hold a word, and how often
+Word: TypeAlias = Mapping[str, float]
+"""The forms under which a word of a query may stand, each with its weight in `(0, 1]`."""
+
+_List: TypeAlias = tuple[Rows, NDArray[np.uint8]]  # rows that hold a word, and how often
 
 
 @dataclass(frozen=True, slots=True)
-class _Term:
-    """A form of a word: the rows that hold it, how often, and what a match may be worth at most."""
+class _Form:
+    """A form of a word: the rows that hold it, how often, its weight times its idf, and the number of its word."""
 
     rows: Rows
     counts: NDArray[np.uint8]
-    idf: np.float32
+    value: np.float32
+    word: int
 
     @property
     def most(self) -> float:
-        return float(self.idf) * (_K1 + 1)
+        """The most that a match can be worth."""
+        return float(self.value) * (_K1 + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Best:
+    """What the best form of a word so far is worth: in some rows, ascending; 0 elsewhere."""
+
+    rows: Rows
+    worth: Scores
+
+    def raise_to(self, rows: Rows, worth: Scores) -> Scores:
+        """How much more another form, which is worth so much in these rows, gives each."""
+        if not len(self.rows) or not len(rows):
+            return worth
+        few, many = (self.rows, rows) if len(self.rows) < len(rows) else (rows, self.rows)
+        places = np.minimum(np.searchsorted(many, few), len(many) - 1)
+        held = np.flatnonzero(many[places] == few)
+        ours, theirs = (held, places[held]) if few is self.rows else (places[held], held)
+        more = worth.copy()
+        more[theirs] = np.maximum(worth[theirs] - self.worth[ours], 0)
+        return more
+
+    def joined(self, rows: Rows, more: Scores) -> _Best:
+        """With what another form gave."""
+        if not len(self.rows):
+            return _Best(rows, more)
+        found, places = np.unique(np.concatenate([self.rows, rows]), return_inverse=True)
+        worth = np.zeros(len(found), np.float32)
+        np.add.at(worth, places, np.concatenate([self.worth, more]))
+        return _Best(found, worth)
+
+
+_NOTHING: Final = _Best(np.empty(0, np.int64), np.empty(0, np.float32))
 
 
 class LexicalIndex:
@@ -56,18 +98,20 @@ class LexicalIndex:
         self._all_alive = bool(alive.all())
         self._n = int(np.count_nonzero(alive))
         self._last: dict[str, _List] = {}
+        self._idfs: dict[str, float] = {}
 
     def search(
-        self, words: Sequence[Sequence[str]], k: int, *, admitted: NDArray[np.bool_] | None = None
+        self, words: Sequence[Word], k: int, *, admitted: NDArray[np.bool_] | None = None
     ) -> tuple[Scores, Rows]:
         """The `k` best rows by BM25 (Robertson et al., TREC-3; k1 1.2, b 0.75), ties by row.
 
-        Rare words are looked up first. As soon as the `k` best so far cannot be reached by the common words that are
+        A word counts with its best form, and once however often it stands in the query. Rare words are looked up
+        first. As soon as the `k` best so far cannot be reached by the common words that are
         left, these count only for rows found already (MaxScore; Turtle & Flood, IP&M 1995), which
         changes no score.
 
         Args:
-            words: For each word of the query, the forms under which it may stand.
+            words: The words of the query.
             k: At least 1.
             admitted: `(n_rows,)`; rows that may be found. None admits all that are alive.
 
@@ -75,58 +119,75 @@ class LexicalIndex:
             Scores in `(0, inf)` and rows, both `(n,)`, `n <= k`; only rows that hold a word of the
             query.
         """
-        terms = self._terms(words)
+        forms = self._forms(words)
+        left = _left_after(forms)
         admitted = None if admitted is None or admitted is self._alive else admitted
         sums = np.zeros(len(self._alive), np.float32)
         rows = np.empty(0, np.int64)
-        left = sum(term.most for term in terms)
+        bests: dict[int, _Best] = {}
         most_of_kth = 0.0  # that the k-th best row may have: looking is dear
         done = 0
-        for term in terms:
-            if len(rows) >= k and left < most_of_kth:
+        for form in forms:
+            if len(rows) >= k and left[done] < most_of_kth:
                 most_of_kth = _kth_best(sums[rows], k)
-                if left < most_of_kth:
+                if left[done] < most_of_kth:
                     break
-            found, counts = _within(term, admitted)
+            found, counts = _within(form, admitted)
+            more = self._raise(form, found, self._worth(form, found, counts), bests, forms[done + 1 :])
             before = sums[found]
             rows = np.concatenate([rows, found[before == 0]])
-            sums[found] = before + self._worth(term, found, counts)
-            left -= term.most
-            most_of_kth += term.most
+            sums[found] = before + more
+            most_of_kth += form.most
             done += 1
+        rows.sort()
         scores = sums[rows]
-        for term in terms[done:]:
-            keep = scores + left >= _kth_best(scores, k)
+        for i, form in enumerate(forms[done:], done):
+            keep = scores + left[i] >= _kth_best(scores, k)
             rows, scores = rows[keep], scores[keep]
-            places = np.minimum(np.searchsorted(term.rows, rows), len(term.rows) - 1)
-            held = term.rows[places] == rows
-            scores[held] += self._worth(term, rows[held], term.counts[places[held]])
-            left -= term.most
+            places = np.minimum(np.searchsorted(form.rows, rows), len(form.rows) - 1)
+            held = form.rows[places] == rows
+            worth = self._worth(form, rows[held], form.counts[places[held]])
+            scores[held] += self._raise(form, rows[held], worth, bests, forms[i + 1 :])
         best = np.flatnonzero(scores >= _kth_best(scores, k))
         order = best[np.lexsort((rows[best], -scores[best]))][:k]
         return scores[order], rows[order]
 
-    def upper_bound(self, words: Sequence[Sequence[str]]) -> float:
-        """The BM25 no passage can reach that holds each word in one form: its rarest, as often as you like.
+    def upper_bound(self, words: Sequence[Word]) -> float:
+        """The BM25 no passage can reach, however often it holds each word in the form worth most.
 
         A word that occurs nowhere counts as if it stood in one passage: the query asked for it.
         """
-        found = self._lists(words)
-        frequencies = [[df for form in forms if (df := len(found[form][0]))] for forms in words]
-        return sum((_K1 + 1) * self._idf(min(dfs, default=1)) for dfs in frequencies)
+        mosts: dict[int, float] = {}
+        for form in self._forms(words):
+            mosts[form.word] = max(form.most, mosts.get(form.word, 0.0))
+        unknown = len(_distinct(words)) - len(mosts)
+        return sum(mosts.values()) + unknown * (_K1 + 1) * self._idf(1, self._n)
 
-    def _terms(self, words: Sequence[Sequence[str]]) -> list[_Term]:
+    def _forms(self, words: Sequence[Word]) -> list[_Form]:
         """The forms that occur, the rarest first."""
-        found = self._lists(words).values()
-        terms = [_Term(rows, counts, np.float32(self._idf(len(rows)))) for rows, counts in found if len(rows)]
-        return sorted(terms, key=lambda term: len(term.rows))
+        self._look_up(words)
+        forms = []
+        for number, word in enumerate(_distinct(words)):
+            for form, weight in word.items():
+                rows, counts = self._last[form]
+                if len(rows):
+                    forms.append(_Form(rows, counts, np.float32(weight * self._rarity(form, rows)), number))
+        return sorted(forms, key=lambda form: len(form.rows))
 
-    def _lists(self, words: Sequence[Sequence[str]]) -> dict[str, _List]:
-        """The inverted list of each form; those of the last query are kept."""
-        forms = dict.fromkeys(form for each in words for form in each)
+    @staticmethod
+    def _raise(form: _Form, rows: Rows, worth: Scores, bests: dict[int, _Best], later: Sequence[_Form]) -> Scores:
+        """How much more a form gives its word in each row, kept in `bests` for the word's later forms."""
+        best = bests.get(form.word, _NOTHING)
+        more = best.raise_to(rows, worth)
+        if any(other.word == form.word for other in later):
+            bests[form.word] = best.joined(rows, more)
+        return more
+
+    def _look_up(self, words: Sequence[Word]) -> None:
+        """Find the inverted list of each form; those of the last query are kept."""
+        forms = dict.fromkeys(form for word in words for form in word)
         if self._last.keys() != forms.keys():
             self._last = {form: self._find(form) for form in forms}
-        return self._last
 
     def _find(self, form: str) -> _List:
         number, first = word_number(form), 0
@@ -142,9 +203,9 @@ class LexicalIndex:
         alive = self._alive[all_rows]
         return all_rows[alive], all_counts[alive]
 
-    def _worth(self, term: _Term, rows: Rows, counts: NDArray[np.uint8]) -> Scores:
+    def _worth(self, form: _Form, rows: Rows, counts: NDArray[np.uint8]) -> Scores:
         often = counts.astype(np.float32)
-        worth: Scores = term.idf * np.float32(_K1 + 1) * often / (often + self._damping[self._lengths[rows]])
+        worth: Scores = form.value * np.float32(_K1 + 1) * often / (often + self._damping[self._lengths[rows]])
         return worth
 
     @cached_property
@@ -160,8 +221,44 @@ class LexicalIndex:
         damping: Scores = np.float32(_K1) * (np.float32(1 - _B) + np.float32(_B / average) * lengths)
         return damping
 
-    def _idf(self, df: int) -> float:
-        return max(math.log((self._n - df + 0.5) / (df + 0.5)), _LEAST_IDF) if df <= self._n else _LEAST_IDF
+    @cached_property
+    def _langs(self) -> tuple[NDArray[np.uint16], NDArray[np.int64]]:
+        """The language of each row, and how many rows that count each language has."""
+        numbers: dict[str, int] = {}
+        parts = []
+        for layer in self._layers:
+            known = [numbers.setdefault(name, len(numbers)) for name in layer.lang_names]
+            is_same = known == list(range(len(known)))
+            parts.append(layer.langs if is_same else np.array(known, np.uint16)[layer.langs])
+        langs = _joined(parts, np.uint16)
+        return langs, np.bincount(langs if self._all_alive else langs[self._alive], minlength=len(numbers))
+
+    def _rarity(self, form: str, rows: Rows) -> float:
+        """The idf of a form within languages: the mean over the rows that hold it, of those their languages give it.
+
+        The share of a language's rows that hold it is taken together with its share in all rows, as if `_PRIOR` more
+        rows had shown the latter, for the few passages of a small language say little (Dirichlet smoothing, after Zhai
+        & Lafferty, TOIS 2004). In a collection of one language this is the usual idf.
+        """
+        idf = self._idfs.get(form)
+        if idf is None:
+            langs, sizes = self._langs
+            often = np.bincount(langs[rows], minlength=len(sizes))
+            prior = _PRIOR / (self._n + 1)
+            each = [
+                (df, self._idf(df + prior * (len(rows) + 0.5), n + prior * (self._n + 1)))
+                for df, n in zip(often.tolist(), sizes.tolist(), strict=True)
+                if df
+            ]
+            idf = sum(df * of_lang for df, of_lang in each) / len(rows)
+            if len(self._idfs) >= _MOST_REMEMBERED:
+                self._idfs.clear()
+            self._idfs[form] = idf
+        return idf
+
+    @staticmethod
+    def _idf(df: float, n: float) -> float:
+        return max(math.log((n - df + 0.5) / (df + 0.5)), _LEAST_IDF) if df <= n else _LEAST_IDF
 
 
 def _joined(parts: Sequence[NDArray[T]], kind: type[T]) -> NDArray[T]:
@@ -169,11 +266,25 @@ def _joined(parts: Sequence[NDArray[T]], kind: type[T]) -> NDArray[T]:
     return parts[0] if len(parts) == 1 else np.concatenate([np.empty(0, kind), *parts])
 
 
-def _within(term: _Term, admitted: NDArray[np.bool_] | None) -> tuple[Rows, NDArray[np.uint8]]:
+def _distinct(words: Sequence[Word]) -> list[Word]:
+    """The words without those that have the same forms as an earlier one."""
+    return list({frozenset(word.items()): word for word in words}.values())
+
+
+def _left_after(forms: Sequence[_Form]) -> list[float]:
+    """By how many forms are done: what the others can give a row at most, each word's best form counted."""
+    left, mosts = [0.0], dict[int, float]()
+    for form in reversed(forms):
+        mosts[form.word] = max(form.most, mosts.get(form.word, 0.0))
+        left.append(sum(mosts.values()))
+    return left[::-1]
+
+
+def _within(form: _Form, admitted: NDArray[np.bool_] | None) -> tuple[Rows, NDArray[np.uint8]]:
     if admitted is None:
-        return term.rows, term.counts
-    inside = admitted[term.rows]
-    return term.rows[inside], term.counts[inside]
+        return form.rows, form.counts
+    inside = admitted[form.rows]
+    return form.rows[inside], form.counts[inside]
 
 
 def _kth_best(scores: Scores, k: int) -> float:

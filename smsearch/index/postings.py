@@ -22,7 +22,9 @@ from smsearch.ragged import require_offsets
 _MOST_COUNTED: Final = 255  # of one word in one passage
 _MOST_WORDS: Final = 0xFFFF  # of one passage
 _ROW_BITS: Final = 24
-_HEADER: Final = 3
+_HEADER: Final = 4
+_MOST_LANGS: Final = 0xFFFF
+_BETWEEN_NAMES: Final = "-"  # ends a primary subtag, so that none holds it
 
 
 def word_number(word: str) -> int:
@@ -52,6 +54,8 @@ class Postings:
         rows: `(n_postings,)` uint32, ascending within a list.
         counts: `(n_postings,)` uint8; how often the word stands in the row.
         lengths: `(n_rows,)` uint16; words of each row.
+        langs: `(n_rows,)` uint16; the language of each row, a place in `lang_names`.
+        lang_names: Primary language subtags.
         place: Where `offsets`, `rows` and `counts` lie.
     """
 
@@ -60,13 +64,15 @@ class Postings:
     rows: NDArray[np.uint32]
     counts: NDArray[np.uint8]
     lengths: NDArray[np.uint16]
+    langs: NDArray[np.uint16]
+    lang_names: tuple[str, ...]
     place: Held = Held()
 
     @classmethod
-    def from_packed(cls, packed: Sequence[bytes]) -> Postings:
-        """The inverted lists of passages whose words were packed one by one."""
+    def from_packed(cls, packed: Sequence[bytes], langs: Sequence[str]) -> Postings:
+        """The inverted lists of passages whose words were packed one by one, and the language of each."""
         builder = PostingsBuilder()
-        builder.add(packed)
+        builder.add(packed, langs)
         return builder.finish()
 
     @classmethod
@@ -77,25 +83,30 @@ class Postings:
             ValueError: If they are not laid out so.
         """
         data = file.data
-        n_words, n_postings, n_rows = data[: 8 * _HEADER].view(np.int64).tolist()
-        if min(n_words, n_postings, n_rows) < 0:
-            raise ValueError(f"there are no {min(n_words, n_postings, n_rows)} words")
-        kinds = (np.int64, n_words + 1), (np.uint32, n_words), (np.uint32, n_postings), (np.uint16, n_rows)
+        n_words, n_postings, n_rows, n_names = data[: 8 * _HEADER].view(np.int64).tolist()
+        if min(n_words, n_postings, n_rows, n_names) < 0:
+            raise ValueError(f"there are no {min(n_words, n_postings, n_rows, n_names)} words")
+        wide = (np.int64, n_words + 1), (np.uint32, n_words), (np.uint32, n_postings)
+        narrow = (np.uint16, n_rows), (np.uint16, n_rows), (np.uint8, n_postings), (np.uint8, n_names)
         at, views = 8 * _HEADER, list[NDArray[Any]]()
-        for kind, n in (*kinds, (np.uint8, n_postings)):
+        for kind, n in (*wide, *narrow):
             size = np.dtype(kind).itemsize * n
             views.append(data[at : at + size].view(kind))
             at += size
         if at != len(data):
             raise ValueError(f"{len(data)} bytes of words should be {at}")
-        offsets, numbers, rows, lengths, counts = views
+        offsets, numbers, rows, lengths, langs, counts, names = views
         require_offsets(offsets, n_postings)
-        return cls(numbers, offsets, rows, counts, lengths, file)
+        lang_names = tuple(names.tobytes().decode(errors="surrogatepass").split(_BETWEEN_NAMES))
+        if langs.max(initial=0) >= len(lang_names):
+            raise ValueError(f"language {langs.max()} of a row is none of {len(lang_names)}")
+        return cls(numbers, offsets, rows, counts, lengths, langs, lang_names, file)
 
     def buffers(self) -> Iterator[NDArray[Any]]:
         """What a file of them holds, in order."""
-        yield np.array([len(self.numbers), len(self.rows), len(self.lengths)], np.int64)
-        yield from (self.offsets, self.numbers, self.rows, self.lengths, self.counts)
+        names = np.frombuffer(_BETWEEN_NAMES.join(self.lang_names).encode(errors="surrogatepass"), np.uint8)
+        yield np.array([len(self.numbers), len(self.rows), len(self.lengths), len(names)], np.int64)
+        yield from (self.offsets, self.numbers, self.rows, self.lengths, self.langs, self.counts, names)
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -115,10 +126,16 @@ class PostingsBuilder:
     def __init__(self) -> None:
         self._packed: list[NDArray[np.uint64]] = []
         self._lengths: list[NDArray[np.uint16]] = []
+        self._langs: list[NDArray[np.uint16]] = []
+        self._lang_numbers: dict[str, int] = {}
         self._n = 0
 
-    def add(self, packed: Sequence[bytes]) -> None:
-        """Append rows, each as `pack_words` gave it.
+    def add(self, packed: Sequence[bytes], langs: Sequence[str]) -> None:
+        """Append rows.
+
+        Args:
+            packed: Their words, each as `pack_words` gave them.
+            langs: The BCP 47 tag of each; only its primary subtag counts.
 
         Raises:
             IndexStateError: If there are more than 16,777,216 rows.
@@ -136,12 +153,15 @@ class PostingsBuilder:
         sums = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
         ends = np.cumsum(sizes)
         self._lengths.append(np.minimum(sums[ends] - sums[ends - sizes], _MOST_WORDS).astype(np.uint16))
+        self._langs.append(np.fromiter(map(self._lang_number, langs), np.uint16, len(packed)))
         self._n += len(packed)
 
     def finish(self) -> Postings:
         """The inverted lists; the builder is empty afterwards."""
         lengths = np.concatenate([np.empty(0, np.uint16), *self._lengths])
-        self._lengths = []
+        langs = np.concatenate([np.empty(0, np.uint16), *self._langs])
+        names = tuple(self._lang_numbers)
+        self._lengths, self._langs, self._lang_numbers = [], [], {}
         packed = _emptied(self._packed)
         packed.sort()
         halves = packed.astype("<u8", copy=False).view("<u4")
@@ -149,7 +169,16 @@ class PostingsBuilder:
         is_first = np.ones(len(numbers), np.bool_)
         is_first[1:] = numbers[1:] != numbers[:-1]
         offsets = np.append(np.flatnonzero(is_first), len(numbers))
-        return Postings(numbers[offsets[:-1]], offsets, low >> np.uint32(8), low.astype(np.uint8), lengths)
+        rows, counts = low >> np.uint32(8), low.astype(np.uint8)
+        return Postings(numbers[offsets[:-1]], offsets, rows, counts, lengths, langs, names)
+
+    def _lang_number(self, tag: str) -> int:
+        """The number of a language; after 65,535 of them, that of the last."""
+        name = tag.partition("-")[0].lower()
+        last = len(self._lang_numbers)
+        return (
+            self._lang_numbers.setdefault(name, last) if last < _MOST_LANGS else self._lang_numbers.get(name, last - 1)
+        )
 
 
 def _emptied(blocks: list[NDArray[np.uint64]]) -> NDArray[np.uint64]:

@@ -50,8 +50,8 @@ class Likeness:
 
 
 MEASURED: Final = {STATIC: Likeness(0.45, 0.6), E5_SMALL: Likeness(0.84, 0.88)}
-"""Of the built-in encoders. By e5-small, 60 % of the translations of XQuAD's paragraphs have a cosine of at least 0.88, and
-0.9 % of the nearest others."""
+"""Of the built-in encoders. By e5-small, 60 % of the translations of XQuAD's paragraphs have a cosine of at least 0.88,
+and 0.9 % of the nearest others."""
 
 UNMEASURED: Final = Likeness(-1.0, 2.0)
 """Of another encoder, whose cosines may be high for any two texts: nearest neighbours need numbers that agree."""

@@ -188,8 +188,8 @@ def fold_words(text: str, lang: str) -> list[str]:
     return terms + _stem_words(spaced, lang)
 
 
-def query_words(query: str, langs: Sequence[str]) -> list[list[str]]:
-    """For each word of a query, in order, the terms it may be indexed under.
+def query_words(query: str, langs: Sequence[str]) -> list[dict[str, float]]:
+    """For each word of a query, in order, the terms it may be indexed under, each with its weight in `(0, 1]`.
 
     The first alternative is the word itself, then its stem in each language, each term once. A run of
     Han, Kana, Hangul, Thai, Lao, Khmer or Burmese gives its pairs of neighbours, one word each, or
@@ -201,17 +201,17 @@ def query_words(query: str, langs: Sequence[str]) -> list[list[str]]:
 
     Examples:
         >>> query_words("läsande flickor", ["sv", "en"])
-        [['läsande', 'läs', 'läsand'], ['flickor', 'flick']]
+        [{'läsande': 1.0, 'läs': 1.0, 'läsand': 1.0}, {'flickor': 1.0, 'flick': 1.0}]
         >>> query_words("東京都", ["ja"])
-        [['東京'], ['京都']]
+        [{'東京': 1.0}, {'京都': 1.0}]
     """
-    words: list[list[str]] = []
+    words: list[dict[str, float]] = []
     for run, unspaced in _iter_runs(_fold(query)):
         if unspaced:
-            words += [[term] for term in _pairs(run)]
+            words += [{term: 1.0} for term in _pairs(run)]
         else:
             stems = (stem for lang in langs for stem in _stem_words(_spellings(run, lang), lang))
-            words.append(list(dict.fromkeys([_undotted(run), *stems])))
+            words.append(dict.fromkeys([_undotted(run), *stems], 1.0))
     return words
 
 

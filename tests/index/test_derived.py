@@ -53,7 +53,7 @@ def answers(folder: Path) -> tuple[bool, dict[int, float], list[list[int]], list
             tokens = reader.sentences(np.arange(len(reader.passage_ids)))
             ends = tokens.bounds[tokens.offsets]
             lists = [tokens.ids[a:b].tolist() for a, b in zip(ends, ends[1:], strict=False)]
-            _, rows = reader.lexical.search([["ape"], ["cat"]], 9)
+            _, rows = reader.lexical.search([{"ape": 1.0}, {"cat": 1.0}], 9)
             return reader.rebuilt, cosines(reader, "ape bee"), lists, sorted(rows.tolist())
     finally:
         reader.close()

@@ -65,7 +65,7 @@ class Model:
 
 
 def words_found(reader: IndexReader, word: str) -> list[tuple[str, str]]:
-    _, rows = reader.lexical.search([[word]], 100)
+    _, rows = reader.lexical.search([{word: 1.0}], 100)
     ids = reader.passage_ids[rows]
     stored = reader.store.read_passages(ids.tolist())
     return sorted((stored[i].doc_id, stored[i].passage.text) for i in ids.tolist())
