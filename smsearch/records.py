@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 Kind = Literal["post", "comment"]
+ScoreKind = Literal["probability", "bm25", "cosine", "rerank"]
 Mode = Literal["hybrid", "dense", "lexical"]
 Group = Literal["translations"]
 MetadataValue = str | int | float | bool | None
@@ -225,6 +226,7 @@ class Status:
         encoder: Name of the encoder.
         dim: Length of its vectors.
         encoder_fingerprint: Digest of the encoder.
+        encoder_choice: Why this encoder was taken; the empty string where that was not recorded.
         n_documents: Documents.
         n_passages: Passages, duplicates included.
         n_duplicates: Passages that another one stands for.
@@ -253,6 +255,7 @@ class Status:
     n_changes: int
     n_bytes: int
     derived_faults: tuple[str, ...]
+    encoder_choice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,7 +291,8 @@ class Hit:
     Attributes:
         query: What was asked.
         rank: Place in the ranking, from 1.
-        score: What the ranking is ordered by; higher is better.
+        score: What the ranking is ordered by; higher is better. Mostly the probability that the passage answers the
+            query, in `[0, 1]`: 0.5 is the natural cut.
         doc_id: The document.
         passage_id: The passage; never reused within an index.
         title: Title of the document, or the empty string.
@@ -311,6 +315,9 @@ class Hit:
         heading: Heading above the passage, or the empty string.
         duplicates: How many other passages hold (nearly) the same text.
         metadata: Metadata of the document.
+        score_kind: What the score is: `probability`; `bm25` of a lexical search; `cosine` of similar documents; `rerank` of a
+            reranker.
+            the score of a reranker.
     """
 
     query: str
@@ -337,6 +344,7 @@ class Hit:
     heading: str = ""
     duplicates: int = 0
     metadata: Mapping[str, MetadataValue] = field(default_factory=dict)
+    score_kind: ScoreKind = "probability"
 
     def as_dict(self) -> dict[str, Any]:
         """All attributes as plain JSON values, in the order above."""

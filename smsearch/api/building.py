@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smsearch.api.opened import Index
-from smsearch.api.options import PathLike, load_for, make_updater, recorded_options
+from smsearch.api.options import PathLike, load_for, make_updater, record_choice, recorded_options
 from smsearch.encoders import Encoder
 from smsearch.errors import IndexStateError, SourceError
 from smsearch.index.database import has_index
@@ -99,7 +99,10 @@ def build_index(
     ]
     folder = index_folder(path)
     encoder = load_for(folder, model, dict(model_options or {}))
+    is_new = not has_index(folder)
     with open_writer(folder, encoder=record_of(encoder)) as writer:
+        if is_new:
+            record_choice(writer, model)
         options = recorded_options(writer, target_tokens=target_tokens, keep_boilerplate=keep_boilerplate)
         report = make_updater(writer, encoder, options, progress).index_sources(resolved, allow_shrink=allow_shrink)
     index = Index(folder, encoder=encoder)

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from smsearch.api.filtering import filters_of
-from smsearch.api.options import PathLike, load_for, make_updater, recorded_options
+from smsearch.api.options import PathLike, load_for, make_updater, record_choice, recorded_options
 from smsearch.encoders import Encoder, TokenEncoder, load_encoder, token_encoder_for
 from smsearch.errors import IndexStateError, NotFoundError, QueryError
 from smsearch.index.reader import IndexReader
@@ -253,6 +253,8 @@ class Index:
         with self._writing() as writer, writer.batch():
             options = recorded_options(writer, target_tokens=target_tokens, keep_boilerplate=keep_boilerplate)
             self.report = reencode(writer, encoder, options=options, progress=progress)
+            if model is not None:
+                record_choice(writer, model)
         self._encoder = encoder
         return self.report
 

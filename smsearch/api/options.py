@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from smsearch.encoders import Encoder, canonical_name, load_encoder
+from smsearch.encoders import Encoder, canonical_name, explain_choice, load_encoder
 from smsearch.index.database import has_index
 from smsearch.index.reader import IndexReader
 
@@ -52,6 +52,12 @@ def recorded_options(
     with writer.batch():
         writer.store.set_meta("options", asdict(options))
     return options
+
+
+def record_choice(writer: IndexWriter, model: PathLike | None) -> None:
+    """Record why the index has its encoder, for `status`."""
+    with writer.batch():
+        writer.store.set_meta("encoder_choice", explain_choice(model))
 
 
 def make_updater(

@@ -46,7 +46,13 @@ def ask(
         list[str] | None, typer.Option(metavar="FIELD=VALUE", help="Only with this metadata.", show_default=False)
     ] = None,
     per_document: Annotated[int | None, typer.Option(help="Most hits of one document.", show_default=False)] = None,
-    min_score: Annotated[float | None, typer.Option(help="Drop hits below this score.", show_default=False)] = None,
+    min_score: Annotated[
+        float | None,
+        typer.Option(
+            help="Drop hits below this score: the probability that a passage answers, 0.5 is the natural cut.",
+            show_default=False,
+        ),
+    ] = None,
     rerank: Annotated[
         str | None,
         typer.Option(metavar="MODEL", help="Order the best hits anew by a cross-encoder.", show_default=False),

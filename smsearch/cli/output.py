@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _MOST_NAMED = 20
 _EXCERPT_LINES = 5
+_LIKELY = 0.5  # a passage answers as likely as not
+_LABELS = {"probability": "", "bm25": "BM25 ", "cosine": "cosine ", "rerank": "rerank "}
 _INDENT = 4
 _BEGINS = re.compile(r"[.!?…]\s+|\n\s*|[。！？]")
 _SPACE = re.compile(r"\s+")
@@ -111,6 +113,8 @@ def _say_for_people(hits: Sequence[Hit], *, full: bool) -> None:
     if not hits:
         say("no hits", err=True)
         return
+    if hits[0].score_kind == "probability" and hits[0].score < _LIKELY:
+        say("nothing here seems to answer this; the nearest:", err=True)
     from rich.console import Console
     from rich.text import Text
 
@@ -134,7 +138,14 @@ def _say_for_people(hits: Sequence[Hit], *, full: bool) -> None:
 
 def _particulars(hit: Hit) -> str:
     kind = hit.kind if hit.kind == "post" else f"comment by {hit.author}" if hit.author else "comment"
-    parts = [f"{hit.score:.3f}", hit.doc_id if hit.title else "", hit.source, hit.lang, kind, hit.date or ""]
+    parts = [
+        f"{_LABELS[hit.score_kind]}{hit.score:.3f}",
+        hit.doc_id if hit.title else "",
+        hit.source,
+        hit.lang,
+        kind,
+        hit.date or "",
+    ]
     if hit.duplicates:
         parts.append(f"+{hit.duplicates} with the same text")
     return printable(" · ".join(part for part in parts if part)).replace("\n", " ")

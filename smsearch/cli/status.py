@@ -40,6 +40,8 @@ def _lines(found: Status) -> Iterator[str]:
     characters = sum(n for _, n in found.left_out.values())
     yield f"index      {found.folder}, {found.n_bytes / _MEGA:.1f} MB"
     yield f"encoder    {found.encoder}, {found.dim} dimensions, {found.encoder_fingerprint[:12]}"
+    if found.encoder_choice:
+        yield f"           {found.encoder_choice}"
     yield f"documents  {found.n_documents}"
     yield from _counted("  from     ", found.sources)
     yield f"passages   {found.n_passages}, {found.n_duplicates} of them repeats of others"

@@ -20,6 +20,7 @@ __all__ = [
     "TokenEncoder",
     "canonical_name",
     "default_model",
+    "explain_choice",
     "export_static",
     "load_encoder",
     "token_encoder_for",
@@ -44,6 +45,16 @@ def default_model() -> str:
     from smsearch.encoders.e5.encoder import has_e5
 
     return os.environ.get(MODEL_VARIABLE) or (E5_SMALL if has_e5() else STATIC)
+
+
+def explain_choice(model: str | os.PathLike[str] | None) -> str:
+    """Why a new index has its encoder, in a few words: it was named, or it is the default and why."""
+    if model is not None:
+        return "named when the index was made"
+    if os.environ.get(MODEL_VARIABLE):
+        return f"named by {MODEL_VARIABLE}"
+    has_extra = default_model() == E5_SMALL
+    return f"the default, for the extra e5 is {'' if has_extra else 'not '}installed"
 
 
 def load_encoder(

@@ -26,6 +26,7 @@ def index_status(reader: IndexReader) -> Status:
         n_changes=store.count("changes"),
         n_bytes=sum(path.stat().st_size for path in reader.folder.iterdir() if path.is_file()),
         derived_faults=tuple(derived_faults(reader.folder, store)),
+        encoder_choice=str(store.get_meta("encoder_choice") or ""),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from smsearch.index.reader import IndexReader
 from smsearch.index.stored import StoredPassage
 from smsearch.index.stored_vectors import StoredVectors
 from smsearch.ragged import divided
-from smsearch.records import Filters, Hit
+from smsearch.records import Filters, Hit, ScoreKind
 from smsearch.search.candidates import (
     Candidates,
     QueryEncoders,
@@ -96,7 +96,8 @@ class Searcher:
                 ranking, chosen = self._answers(question, first, n_best, rerank)
                 exhausted = len(first) < depth or depth >= n_admitted
                 if len(chosen) >= question.k or exhausted or _too_low(question, ranking):
-                    return self._hits(question, ranking, chosen)
+                    kind = _score_kind(question) if rerank is None else "rerank"
+                    return self._hits(question, ranking, chosen, kind)
                 depth *= _DEEPER
                 n_best *= _DEEPER
 
@@ -149,7 +150,7 @@ class Searcher:
                 ranking = self._ranked(candidates, scores[0])
                 chosen = self._choose(question, ranking, without={stored.doc_id for stored in own.values()})
                 if len(chosen) >= k or len(ranking) < depth:
-                    return self._hits(question, ranking, chosen, about=about)
+                    return self._hits(question, ranking, chosen, "cosine", about=about)
                 depth *= _DEEPER
 
     def _fused(self, candidates: Candidates) -> Scores:
@@ -249,7 +250,9 @@ class Searcher:
         same = store.read_passages(store.represented_by(choice.stored.passage_id))
         return next((_Choice(choice.place, same[i]) for i in sorted(same) if same[i].doc_id not in without), None)
 
-    def _hits(self, question: Question, ranking: _Ranking, chosen: Sequence[_Choice], *, about: str = "") -> list[Hit]:
+    def _hits(
+        self, question: Question, ranking: _Ranking, chosen: Sequence[_Choice], kind: ScoreKind, *, about: str = ""
+    ) -> list[Hit]:
         """The hits, highlighted for the query, or for the text they are to be about."""
         encoder = None if question.mode == "lexical" else self._encoders.tokens()
         if isinstance(encoder, PoolingEncoder):
@@ -260,7 +263,7 @@ class Searcher:
         sentences = [passage.text[start:end] for passage, (start, end) in zip(passages, best, strict=True)]
         matches = highlighter.matches(sentences, [passage.lang for passage in passages])
         return [
-            _as_hit(question, rank, ranking, choice, sentence=span, matches=found)
+            replace(_as_hit(question, rank, ranking, choice, sentence=span, matches=found), score_kind=kind)
             for rank, (choice, span, found) in enumerate(zip(chosen, best, matches, strict=True), 1)
         ]
 
@@ -313,6 +316,10 @@ def _as_hit(
         duplicates=stored.duplicates,
         metadata=stored.metadata,
     )
+
+
+def _score_kind(question: Question) -> ScoreKind:
+    return "bm25" if question.mode == "lexical" else "probability"
 
 
 def _too_low(question: Question, ranking: _Ranking) -> bool:
