@@ -315,9 +315,8 @@ class Hit:
         heading: Heading above the passage, or the empty string.
         duplicates: How many other passages hold (nearly) the same text.
         metadata: Metadata of the document.
-        score_kind: What the score is: `probability`; `bm25` of a lexical search; `cosine` of similar documents; `rerank` of a
-            reranker.
-            the score of a reranker.
+        score_kind: What the score is: `probability`; `bm25` of a lexical search; `cosine` of similar documents; or
+            `rerank`, the score of a reranker.
     """
 
     query: str
