@@ -39,6 +39,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PATH", folder, prepend=os.pathsep)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.delenv("SMSEARCH_INDEX", raising=False)
+    monkeypatch.delenv("SMSEARCH_MODEL", raising=False)  # the README shows the default
     return tmp_path
 
 
