@@ -1,6 +1,7 @@
 PYTHON ?= python
 EVAL ?= eval
 TEXTS ?= texts
+COLLECTION ?= collection
 
 .PHONY: install test coverage torture lowest audit lint format types check bench bench-full pages clean
 
@@ -48,7 +49,8 @@ bench-full:  ## the same with a million passages
 pages:  ## quality, model and languages; EVAL names the folder of evaluation sets
 	$(PYTHON) benchmarks/cold.py --write
 	$(PYTHON) benchmarks/encoding.py --eval $(EVAL) --write
-	$(PYTHON) benchmarks/fusion.py --eval $(EVAL) --write
+	$(PYTHON) benchmarks/mixed.py --eval $(EVAL) --collection $(COLLECTION) --write
+	$(PYTHON) benchmarks/weights.py --eval $(EVAL) --collection $(COLLECTION) --write
 	$(PYTHON) benchmarks/model.py --eval $(EVAL) --write
 	$(PYTHON) benchmarks/quality.py --eval $(EVAL) --write
 	$(PYTHON) benchmarks/languages.py --eval $(EVAL) --write

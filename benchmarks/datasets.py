@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from smsearch import Document
+from smsearch import Document, Index, build_index, open_index
 from smsearch.evaluation.datasets import CROSS_PAIRS, XQUAD_LANGS, read_jsonl, read_qrels
 
-__all__ = ["CROSS_PAIRS", "XQUAD_LANGS", "Query", "read_jsonl", "swefaq", "xquad_documents", "xquad_queries"]
+__all__ = [
+    "CROSS_PAIRS",
+    "XQUAD_LANGS",
+    "Query",
+    "index_of",
+    "read_jsonl",
+    "swefaq",
+    "xquad_documents",
+    "xquad_queries",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +53,13 @@ def swefaq(root: Path) -> tuple[list[Document], list[Query]]:
     qrels = read_qrels(folder / "qrels.tsv")
     queries = [Query(row["id"], row["text"], qrels[row["id"]][0]) for row in read_jsonl(folder / "queries.jsonl")]
     return documents, queries
+
+
+def index_of(documents: Sequence[Document], folder: Path, model: str, target_tokens: int | None = None) -> Index:
+    """An index of documents handed in."""
+    folder.mkdir(parents=True)
+    (folder / "empty").mkdir()
+    build_index(folder / "empty", folder, model=model, target_tokens=target_tokens).close()
+    index = open_index(folder)
+    index.add(documents)
+    return index

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import json
 import statistics
 import tempfile
 import time
@@ -33,9 +34,8 @@ Rows = dict[str, list[str]]
 
 def xquad_rows(root: Path, folder: Path, model: str, every: int) -> Rows:
     """Figures of the three pools, a row for each pool, a cell for each mode."""
-    documents = [document for lang in XQUAD_LANGS for document in xquad_documents(root, lang)]
     rows: Rows = {"other": [], "pair": [], "own": []}
-    with smsearch.build_index(_as_jsonl(documents, folder / "xquad.jsonl"), folder / "xquad", model=model) as index:
+    with index_of_xquad(root, folder, model) as index:
         for mode in MODES:
 
             def ask(query: str, langs: Sequence[str] | None, mode: str = mode) -> list[str]:
@@ -45,6 +45,15 @@ def xquad_rows(root: Path, folder: Path, model: str, every: int) -> Rows:
             for pool, cells in rows.items():
                 cells.append(f"{getattr(quality, pool):.1f}")
     return rows
+
+
+def index_of_xquad(root: Path, folder: Path, model: str) -> smsearch.Index:
+    """An index of the paragraphs of all twelve languages."""
+    documents = [document for lang in XQUAD_LANGS for document in xquad_documents(root, lang)]
+    rows = ({"id": document.doc_id, "text": document.text, "lang": document.lang} for document in documents)
+    path = folder / "xquad.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    return smsearch.build_index(path, folder / "xquad", model=model)
 
 
 def xquad_questions(root: Path, every: int) -> Iterator[MixedQuestion]:
@@ -103,14 +112,6 @@ def _tsv(name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file, delimiter="\t"))
 
 
-def _as_jsonl(documents: Sequence[smsearch.Document], path: Path) -> Path:
-    import json
-
-    rows = ({"id": document.doc_id, "text": document.text, "lang": document.lang} for document in documents)
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
-    return path
-
-
 def page(figures: dict[str, Rows], every: int) -> str:
     """The page, a table for each model."""
     lines = [
@@ -119,9 +120,9 @@ def page(figures: dict[str, Rows], every: int) -> str:
         f"nDCG@10 x100 of XQuAD's pools (every {every}th question), RR@10 x100 of the collection and the seeds.",
         f"Command: `python benchmarks/mixed.py --eval PATH --collection FOLDER --every {every} --write`",
         "",
-        "Pools of XQuAD, all 12 languages in one index. `other`: the paragraph in the query's own language is removed,",
-        "and any other language counts. `pair`: only the query's language and one other (English and de, es, ru, tr, zh),",
-        "its own paragraph removed. `own`: the paragraph in the other eleven languages is removed.",
+        "Pools of XQuAD, all 12 languages in one index. `other`: the paragraph in the query's own language is",
+        "removed, and any other counts. `pair`: only the query's language and one other (English and de, es, ru, tr,",
+        "zh), its own paragraph removed. `own`: the paragraph in the other eleven languages is removed.",
     ]
     for model, rows in figures.items():
         lines += ["", f"## {model}", "", "| | " + " | ".join(MODES) + " |", "|---|" + "--:|" * len(MODES)]

@@ -1,6 +1,6 @@
 """Retrieval quality through the public door: XQuAD in its own language and across languages, SweFAQ.
 
-    python benchmarks/quality.py --eval PATH [--every 1] [--model builtin] [--write]
+    python benchmarks/quality.py --eval PATH [--every 1] [--model static] [--write]
 
 Indexes are built by `Index.add`, questions asked by `Index.search(per_document=1, k=10)`, nDCG@10 computed by
 ir_measures. A question of XQuAD has one right paragraph among the 240 of the language searched.
@@ -15,8 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import ir_measures
-from datasets import CROSS_PAIRS, XQUAD_LANGS, Query, swefaq, xquad_documents, xquad_queries
-from fusion import index_of
+from datasets import CROSS_PAIRS, XQUAD_LANGS, Query, index_of, swefaq, xquad_documents, xquad_queries
 from ir_measures import Qrel, ScoredDoc, nDCG
 
 from smsearch.api import Index
@@ -48,7 +47,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--eval", type=Path, required=True, help="folder of the evaluation sets")
     parser.add_argument("--every", type=int, default=1, help="every n-th XQuAD question")
-    parser.add_argument("--model", default="builtin")
+    parser.add_argument("--model", default="static")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     begin = time.perf_counter()
