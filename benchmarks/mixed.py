@@ -1,6 +1,7 @@
 """Mixed collections through the public door: XQuAD's twelve languages in one index, and the collection of public posts.
 
-    python benchmarks/mixed.py --eval PATH [--collection FOLDER] [--every 7] [--models static e5-small] [--write]
+    python benchmarks/mixed.py --eval PATH [--collection FOLDER] [--every 7] [--models static e5-small]
+        [--indexes FOLDER] [--write]
 
 The three pools of `smsearch.evaluation.mixed` show whether a search finds what is in another language while much in the
 query's own is beside it. FOLDER is what `benchmarks/collection.py` checked out; its questions are reported by half: the
@@ -130,6 +131,13 @@ def page(figures: dict[str, Rows], every: int) -> str:
     return "\n".join(lines) + "\n"
 
 
+def index_folder(kept: Path | None, temporary: Path, model: str) -> Path:
+    """Where the indexes of a model are built: a folder that is kept, or a temporary one."""
+    folder = temporary if kept is None else kept / model
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 def main() -> None:
     """Measure, print, and write the page if asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -137,12 +145,13 @@ def main() -> None:
     parser.add_argument("--collection", type=Path)
     parser.add_argument("--every", type=int, default=7)
     parser.add_argument("--models", nargs="+", default=["static", "e5-small"])
+    parser.add_argument("--indexes", type=Path, help="keep the indexes here, and use those that are here")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     begin, figures = time.perf_counter(), dict[str, Rows]()
     for model in options.models:
         with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
+            folder = index_folder(options.indexes, Path(name), model)
             rows = {
                 f"XQuAD, {pool}": cells
                 for pool, cells in xquad_rows(options.eval, folder, model, options.every).items()

@@ -1,6 +1,7 @@
 """How the parts of a score are weighted and calibrated: the figures behind `smsearch/search/fusion.py`.
 
-    python benchmarks/weights.py --eval PATH --collection FOLDER [--every 21] [--models static e5-small] [--write]
+    python benchmarks/weights.py --eval PATH --collection FOLDER [--every 21] [--models static e5-small]
+        [--indexes FOLDER] [--write]
 
 The parts of the candidates are gathered once: for questions of XQuAD over one index of twelve languages, for the
 questions about the collection, and for the queries that nothing answers (`tests/data/unanswerable.tsv`). Some
@@ -26,7 +27,7 @@ from pathlib import Path
 
 import numpy as np
 from collection import read_questions
-from mixed import ROOT, index_of_xquad, xquad_questions
+from mixed import ROOT, index_folder, index_of_xquad, xquad_questions
 from numpy.typing import NDArray
 
 import smsearch
@@ -39,7 +40,7 @@ OUT = Path(__file__).with_name("weights.md")
 PARTS = ("dense", "late", "sentence_late", "sentence_cosine", "lexical", "same_language")
 DEPTH = 200
 HALVES = ("choose", "report")
-TOP = 3  # hits of a question whose scores are calibrated
+TOP = 1  # hits of a question whose scores are calibrated
 BINS = 10
 WORDS = 160  # queries of one word
 Values = NDArray[np.float64]
@@ -325,6 +326,7 @@ def main() -> None:
     parser.add_argument("--collection", type=Path, required=True)
     parser.add_argument("--every", type=int, default=21)
     parser.add_argument("--models", nargs="+", default=["static", "e5-small"])
+    parser.add_argument("--indexes", type=Path, help="keep the indexes here, and use those that are here")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     begin = time.perf_counter()
@@ -335,9 +337,10 @@ def main() -> None:
     ]
     for model in options.models:
         with tempfile.TemporaryDirectory() as name:
-            with index_of_xquad(options.eval, Path(name), model) as index:
+            folder = index_folder(options.indexes, Path(name), model)
+            with index_of_xquad(options.eval, folder, model) as index:
                 asked, unanswered = gather_xquad(index, options.eval, options.every)
-            with smsearch.build_index(options.collection, Path(name) / "collection", model=model) as index:
+            with smsearch.build_index(options.collection, folder / "collection", model=model) as index:
                 more, without = gather_collection(index)
                 weights = weights_for(index._reader.encoder).hybrid  # noqa: SLF001
         lines += section(model, [*asked, *more], [*unanswered, *without], weights)

@@ -152,7 +152,7 @@ def test_dense_scores_equal_cosines_by_numpy(seeds_index: Index) -> None:
     status = seeds_index.status()
     hits = seeds_index.search(QUESTION, 1000, mode="dense")
     assert len(hits) == status.n_passages - status.n_duplicates
-    np.testing.assert_allclose([hit.score for hit in hits], [cosines[hit.passage_id] for hit in hits], atol=1e-6)
+    np.testing.assert_allclose([hit.dense for hit in hits], [cosines[hit.passage_id] for hit in hits], atol=1e-6)
     np.testing.assert_allclose([hit.score for hit in hits], sorted((h.score for h in hits), reverse=True))
     best = max((hit.passage_id for hit in hits), key=lambda i: (round(cosines[i], 6), -i))
     assert hits[0].passage_id == best
@@ -359,7 +359,7 @@ def test_many_queries_find_what_dense_searches_find(
     passage_ids, cosines = seeds_index.nearest(MANY, 6, **filters)
     searches = [seeds_index.search(query, 6, mode="dense", **filters) for query in MANY]
     assert passage_ids.tolist() == [[hit.passage_id for hit in hits] for hits in searches]
-    expected = np.array([[hit.score for hit in hits] for hits in searches])
+    expected = np.array([[hit.dense for hit in hits] for hits in searches])
     np.testing.assert_allclose(cosines, expected, atol=1e-6)
     assert (passage_ids.dtype, cosines.dtype) == (np.int64, np.float32)
 

@@ -103,7 +103,7 @@ def test_pandas_gets_a_row_for_each_hit_and_a_column_for_each_attribute() -> Non
     assert list(frame.columns) == [
         *("query", "rank", "score", "doc_id", "passage_id", "title", "source", "lang", "kind", "start", "end"),
         *("text", "sentence", "sentence_start", "sentence_end", "matches", "dense", "lexical", "late"),
-        *("author", "date", "heading", "duplicates", "metadata"),
+        *("author", "date", "heading", "duplicates", "metadata", "score_kind"),
     ]
     assert frame["passage_id"].tolist() == [7, 8]
     assert frame.loc[0, "text"] == TEXT

@@ -59,6 +59,6 @@ def test_hit_as_dict_gives_plain_values_in_the_order_of_the_attributes() -> None
     hit = Hit("q", 1, 0.5, "a", 7, "T", "s", "sv", "post", 0, 4, "Text", "Text", 0, 4, matches=((0, 4),))
     plain = hit.as_dict()
     assert list(plain)[:5] == ["query", "rank", "score", "doc_id", "passage_id"]
-    assert list(plain)[-2:] == ["duplicates", "metadata"]
+    assert list(plain)[-2:] == ["metadata", "score_kind"]
     assert plain["matches"] == ((0, 4),)
     assert plain["metadata"] == {}

@@ -303,7 +303,7 @@ def _read_or_say(source: Source) -> Iterator[Document | Unread]:
 
 def _batches(documents: Iterable[Document], encoder: Encoder) -> Iterator[list[Document]]:
     """Documents in lots that are stored together: large enough to be fast, small enough to do again."""
-    is_fast = isinstance(encoder, StaticEncoder)
+    is_fast = encoder.max_tokens is None
     most = _BATCH_DOCUMENTS if is_fast else _SLOW_BATCH_DOCUMENTS
     most_characters = _BATCH_CHARACTERS if is_fast else _SLOW_BATCH_CHARACTERS
     batch: list[Document] = []

@@ -73,31 +73,31 @@ class EncoderWeights:
 
 _STATIC: Final = EncoderWeights(
     hybrid=Weights(
-        dense=2.99,
-        late=3.74,
-        sentence_late=1.87,
-        sentence_cosine=1.87,
-        lexical=3.74,
+        dense=2.94,
+        late=3.68,
+        sentence_late=1.84,
+        sentence_cosine=1.84,
+        lexical=3.68,
         same_language=-0.37,
-        brevity=-2.7,
-        content=0.54,
-        offset=-9.76,
+        brevity=-2.98,
+        content=0.4,
+        offset=-7.48,
     ),
-    dense=Weights(dense=9.53, brevity=-2.09, offset=-4.4),
+    dense=Weights(dense=9.09, brevity=-2.3, offset=-3.44),
 )
 _E5: Final = EncoderWeights(
     hybrid=Weights(
-        dense=32.4,
-        late=1.8,
-        sentence_late=1.8,
-        sentence_cosine=1.8,
-        lexical=1.8,
-        same_language=-0.36,
-        brevity=-1.48,
-        content=0.54,
-        offset=-34.75,
+        dense=34.7,
+        late=1.93,
+        sentence_late=1.93,
+        sentence_cosine=1.93,
+        lexical=1.93,
+        same_language=-0.39,
+        brevity=-2.18,
+        content=0.33,
+        offset=-34.01,
     ),
-    dense=Weights(dense=37.3, brevity=-4.92, offset=-32.46),
+    dense=Weights(dense=42.1, brevity=-4.98, offset=-35.57),
 )
 _E5_PROMPT: Final = "query: "
 

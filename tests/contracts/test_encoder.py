@@ -67,6 +67,7 @@ def test_order_of_texts_is_order_of_rows(encoder: Encoder) -> None:
 def test_query_and_passage_differ_exactly_when_prompts_or_weights_do(encoder: Encoder) -> None:
     prompts = (encoder.settings.get("query_prompt", ""), encoder.settings.get("passage_prompt", ""))
     alike = encoder.config.encodes_alike if isinstance(encoder, StaticEncoder) else prompts[0] == prompts[1]
+    alike = alike and encoder.name != "e5-small"  # its prompts are built in
     queries, passages = encoder.encode_queries(["hej dig"]), encoder.encode_passages(["hej dig"])
     assert (np.abs(queries - passages).max() < 1e-6) == alike
 
@@ -88,12 +89,12 @@ def test_fingerprints_tell_models_and_prompts_apart(folders: dict[str, str | Pat
     encoders = [load_encoder(folder) for folder in folders.values()]
     encoders.append(load_encoder(folders["tiny"], query_prompt="?"))
     encoders.append(load_encoder(folders["tiny"], truncate_dim=4))
-    assert len({encoder.fingerprint for encoder in encoders}) == 5
+    assert len({encoder.fingerprint for encoder in encoders}) == 6
 
 
 def test_token_vectors_are_unit_and_weights_positive(encoder: Encoder) -> None:
     if not isinstance(encoder, TokenEncoder):
-        assert encoder.name not in {"static", "e5-small"}
+        assert encoder.name != "static"
         return
     ids = encoder.token_ids(TEXTS)
     assert [len(row) for row in ids] == encoder.count_tokens(TEXTS).tolist()
@@ -109,7 +110,7 @@ def test_token_vectors_are_unit_and_weights_positive(encoder: Encoder) -> None:
 
 def test_passages_are_encoded_alike_from_their_tokens_and_from_those_of_their_parts(encoder: Encoder) -> None:
     if not isinstance(encoder, PoolingEncoder):
-        assert encoder.name not in {"static", "e5-small"}
+        assert encoder.name != "static"
         return
     expected = encoder.encode_passages([*TEXTS, "lang tekst " * 5000])[:-1]  # more than a few texts
     np.testing.assert_allclose(encoder.encode_token_ids(encoder.token_ids(TEXTS)), expected, atol=1e-6)

@@ -11,6 +11,7 @@ import pytest
 from smsearch.errors import IndexDamagedError, IndexLockedError, IndexStateError, NotFoundError
 from smsearch.index.database import (
     FILE_NAME,
+    FORMAT,
     create_database,
     has_index,
     integrity_faults,
@@ -51,10 +52,15 @@ def test_folder_without_index_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("writable", [True, False])
-def test_newer_format_is_refused_with_both_numbers(tmp_path: Path, *, writable: bool) -> None:
+@pytest.mark.parametrize(
+    ("found", "advice"), [(FORMAT + 1, "upgrade smsearch, or make it again"), (FORMAT - 1, "too old; make it again")]
+)
+def test_another_format_is_refused_with_both_numbers_and_what_to_do(
+    tmp_path: Path, found: int, advice: str, *, writable: bool
+) -> None:
     with closing(sqlite3.connect(make(tmp_path))) as connection:
-        connection.execute("PRAGMA user_version = 5")
-    with pytest.raises(IndexStateError, match="has format 5, this smsearch reads format 4"):
+        connection.execute(f"PRAGMA user_version = {found}")
+    with pytest.raises(IndexStateError, match=rf"has format {found}, this smsearch reads format {FORMAT}: .*{advice}"):
         open_database(tmp_path, writable=writable)
 
 

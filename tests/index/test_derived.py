@@ -114,7 +114,7 @@ def test_damage_is_noticed_made_good_in_memory_and_written_again(
     with open_writer(folder) as writer:
         (fault,) = derived_faults(folder, writer.store)
         assert name in fault
-        assert open_derived(folder, writer.store, 6) is None
+        assert open_derived(folder, writer.store) is None
         assert writer.refresh_derived()
         assert derived_faults(folder, writer.store) == []
         assert not writer.refresh_derived()
@@ -214,7 +214,7 @@ def test_derived_files_hold_representatives_only(tmp_path: Path) -> None:
         derived = make_derived(writer.store)
         assert derived.passage_ids.tolist() == [1, 3]
         assert len(derived.vectors) == len(derived.tokens) == 2
-        vectors, tokens, words, langs = later_passages(writer.store, np.array([3, 1]), 6)
+        vectors, tokens, words, langs = later_passages(writer.store, np.array([3, 1]))
         assert vectors.tolist() == [[0, 0, 1, 0, 0, 0], [1, 0, 0, 0, 0, 0]]
         assert tokens.take(np.arange(2)).ids.tolist() == [2, 0]
         assert words.lengths.tolist() == [1, 1]

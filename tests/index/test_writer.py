@@ -38,7 +38,8 @@ def test_index_is_made_only_for_a_known_encoder(tmp_path: Path) -> None:
         open_writer(tmp_path / "new")
     assert not (tmp_path / "new").exists()
     with new_writer(tmp_path / "new") as writer:
-        expected = EncoderRecord("keywords", 6, "keywords ape bee cat dog eel fox", {})
+        fingerprint = "keywords ape bee cat dog eel fox"
+        expected = EncoderRecord("keywords", 6, fingerprint, {}, token_fingerprint=fingerprint)
         assert writer.encoder == expected
 
 

@@ -60,9 +60,9 @@ def test_options_and_sources_are_saved_and_those_that_cannot_be_read_are_left_ou
         connection.execute("UPDATE sources SET name = 'another'")
         connection.execute("UPDATE meta SET value = '{}' WHERE key = 'encoder'")
     report = smsearch.salvage_index(damaged)
-    assert (report.saved, report.sources, report.encoder) == (2, 0, "builtin")
+    assert (report.saved, report.sources, report.encoder) == (2, 0, "static")
     with smsearch.open_index(report.folder) as index:
-        assert index.encoder.name == "builtin"
+        assert index.encoder.name == "static"
         assert index._reader.store.get_meta("options") == {"target_tokens": 90, "keep_boilerplate": False}
 
 
