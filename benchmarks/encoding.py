@@ -38,7 +38,7 @@ def main() -> None:
     texts = [document.text for lang in XQUAD_LANGS for document in xquad_documents(options.eval, lang)]
     english = [document.text for document in xquad_documents(options.eval, "en")]
     seen, unseen = texts[::4], [text for i, text in enumerate(texts) if i % 4]
-    builtin = load_encoder("builtin")
+    builtin = load_encoder("static")
     n_tokens = int(builtin.count_tokens(unseen).sum())
     taken = median_of_new(seen, unseen)
     ours = median_of_new(english[::4], [text for i, text in enumerate(english) if i % 4]) / (len(english) * 3 / 4)
@@ -74,7 +74,7 @@ def median_of_new(seen: list[str], texts: list[str]) -> float:
 
     times = []
     for _ in range(REPEATS):
-        encoder = load_encoder("builtin")
+        encoder = load_encoder("static")
         encoder.encode_passages(seen)
         begin = time.perf_counter()
         encoder.encode_passages(texts)

@@ -83,9 +83,9 @@ def collection_rows(collection: Path, folder: Path, model: str) -> Rows:
     }
 
 
-def seed_rows(folder: Path, model: str) -> Rows:
+def seed_rows(folder: Path, model: str, *, target_tokens: int | None = None) -> Rows:
     """How often the flagship question finds its seed first, and RR@10 x100 of the other questions about the seeds."""
-    with smsearch.build_index(ROOT / "seeds", folder / "seeds", model=model) as index:
+    with smsearch.build_index(ROOT / "seeds", folder / "seeds", model=model, target_tokens=target_tokens) as index:
         flagship = [row for row in _tsv("flagship.tsv") if row["lang"] != "en"]
         first = [
             sum(_reciprocal_rank(index, row["query"], mode, {FLAGSHIP_ANSWER}) == 1 for row in flagship)

@@ -55,7 +55,7 @@ def queries_of(sentences: dict[str, list[str]], n: int) -> list[str]:
 
 def encode(sentences: dict[str, list[str]], n: int, path: Path) -> np.ndarray:
     """The vectors, `(n, dim)` float16, mapped."""
-    encoder = load_encoder("builtin")
+    encoder = load_encoder("static")
     vectors = np.memmap(path, np.float16, "w+", shape=(n, encoder.dim))
     texts = texts_of(sentences)
     for start in range(0, n, AT_ONCE):
@@ -117,7 +117,7 @@ def main() -> None:
         begin = time.perf_counter()
         vectors = encode(sentences, options.n, Path(name) / "vectors.f16")
         encoded = round(time.perf_counter() - begin, 1)
-        queries = load_encoder("builtin").encode_queries(queries_of(sentences, options.queries))
+        queries = load_encoder("static").encode_queries(queries_of(sentences, options.queries))
         del sentences
         say({"encode_s": encoded} | measure(vectors, queries, Path(name) / "vectors.faiss"))
 

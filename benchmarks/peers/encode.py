@@ -26,7 +26,7 @@ def builtin() -> Encode:
     """Our encoder."""
     import smsearch
 
-    return smsearch.load_encoder("builtin").encode_passages
+    return smsearch.load_encoder("static").encode_passages
 
 
 def model2vec(table: Path) -> Encode:

@@ -31,7 +31,7 @@ def prepare(passages: Path, work: Path, n: int) -> None:
     corpus = work / "corpus.jsonl"
     write_part(passages, n, corpus)
     queries = list(queries_of(corpus, 200))
-    encoder = smsearch.load_encoder("builtin")
+    encoder = smsearch.load_encoder("static")
     texts = [json.loads(line)["text"] for line in corpus.read_text("utf-8").splitlines()]
     np.savez(work / "vectors.npz", passages=encoder.encode_passages(texts), queries=encoder.encode_queries(queries))
     (work / "queries.json").write_text(json.dumps(queries, ensure_ascii=False), "utf-8")

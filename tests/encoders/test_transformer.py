@@ -154,7 +154,7 @@ def test_options_that_make_no_sense_are_refused(tiny: Path, tmp_path: Path) -> N
 
 def encoding_alike(folder: Path) -> Path:
     """The rows of the built-in model as a model that encodes queries and passages alike."""
-    builtin = load_encoder("builtin")
+    builtin = load_encoder("static")
     assert isinstance(builtin, StaticEncoder)
     shutil.copytree(builtin.folder, folder / "of-format-2")
     config = json.loads((folder / "of-format-2" / "config.json").read_text())
@@ -165,7 +165,7 @@ def encoding_alike(folder: Path) -> Path:
 def test_the_builtin_exported_gives_the_same_vectors(tmp_path: Path) -> None:
     from sentence_transformers import SentenceTransformer
 
-    builtin = load_encoder("builtin")
+    builtin = load_encoder("static")
     export_static(builtin, tmp_path / "exported")
     texts = ["why say no to social media", "hvorfor sige nej?", "", "你好"]
     queries, passages = builtin.encode_queries(texts), builtin.encode_passages(texts)

@@ -53,7 +53,7 @@ def test_only_passages_that_changed_are_encoded_and_the_others_keep_their_number
 
 
 def test_an_interruption_keeps_the_batches_before_it(writer: IndexWriter, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(updating, "_SLOW_BATCH_DOCUMENTS", 2)
+    monkeypatch.setattr(updating, "_BATCH_DOCUMENTS", 2)
     done: list[int] = []
 
     def stop_at_the_third(n: int) -> None:

@@ -230,7 +230,7 @@ def _open(folder: Path) -> smsearch.Index:
 @cache
 def _encoder() -> Encoder:
     """Loaded once for all trials."""
-    return load_encoder("builtin")
+    return load_encoder("static")
 
 
 def _ask(index: smsearch.Index) -> Answers:

@@ -34,7 +34,7 @@ def test_rounded_weights_give_nearly_the_exact_vectors(corpus: Path, tmp_path: P
 
 
 def test_the_projection_keeps_what_is_common_and_rows_are_unit(corpus: Path, tmp_path: Path) -> None:
-    encode_english(corpus, tmp_path, TeacherPlan(model="builtin"))
+    encode_english(corpus, tmp_path, TeacherPlan(model="static"))
     vectors, projection = teacher_vectors(corpus, tmp_path, 16)
     assert (vectors.shape, projection.shape) == ((60, 16), (384, 16))
     np.testing.assert_allclose(np.linalg.norm(vectors.astype(np.float32), axis=1), 1, atol=2e-3)
@@ -54,7 +54,7 @@ def test_work_cut_off_goes_on_with_the_texts_that_have_no_vector(
         if sum(done) == 32:
             raise KeyboardInterrupt
 
-    plan = TeacherPlan(model="builtin")
+    plan = TeacherPlan(model="static")
     with pytest.raises(KeyboardInterrupt):
         encode_english(corpus, tmp_path, plan, advance=stop)
     with pytest.raises(InputError, match="28 English lines have no teacher vector"):
@@ -65,9 +65,9 @@ def test_work_cut_off_goes_on_with_the_texts_that_have_no_vector(
 
 
 def test_another_teacher_does_not_mix_with_the_first(corpus: Path, tmp_path: Path) -> None:
-    encode_english(corpus, tmp_path, TeacherPlan(model="builtin"))
+    encode_english(corpus, tmp_path, TeacherPlan(model="static"))
     with pytest.raises(InputError, match="holds the vectors of another teacher"):
-        encode_english(corpus, tmp_path, TeacherPlan(model="builtin", max_tokens=32))
+        encode_english(corpus, tmp_path, TeacherPlan(model="static", max_tokens=32))
     with pytest.raises(InputError, match="the student has 512 dimensions, and its teacher 384"):
         teacher_vectors(corpus, tmp_path, 512)
 
@@ -75,8 +75,8 @@ def test_another_teacher_does_not_mix_with_the_first(corpus: Path, tmp_path: Pat
 @pytest.mark.parametrize(
     ("plan", "error", "message"),
     [
-        (TeacherPlan(model="builtin", backend="magic"), InputError, "there is no teacher backend 'magic'"),
-        (TeacherPlan(model="builtin", backend="int8"), EncoderError, "'static' is no transformer"),
+        (TeacherPlan(model="static", backend="magic"), InputError, "there is no teacher backend 'magic'"),
+        (TeacherPlan(model="static", backend="int8"), EncoderError, "'static' is no transformer"),
         (TeacherPlan(model="no/such-model"), EncoderError, "'no/such-model'"),
     ],
 )
