@@ -117,7 +117,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         documents = Path(name) / "documents.jsonl"
         write_documents(options.passages, options.n, options.eval, documents)
-        with smsearch.build_index(documents, Path(name) / "index") as index:
+        with smsearch.build_index(documents, Path(name) / "index", model="static") as index:
             reference, row = measure(index, asked, EVERYTHING)
             rows = [row]
             for depth in DEPTHS:

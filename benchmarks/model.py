@@ -71,7 +71,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--eval", type=Path, required=True, help="folder of the evaluation sets")
     parser.add_argument("--every", type=int, default=1, help="every n-th XQuAD question")
-    parser.add_argument("--model", default="builtin")
+    parser.add_argument("--model", default="static")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     begin = time.perf_counter()

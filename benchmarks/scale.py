@@ -70,7 +70,7 @@ def queries_of(corpus: Path, n: int) -> dict[str, str]:
 
 def build(corpus: Path, index: Path, n_text_bytes: int) -> dict[str, Any]:
     """Build an index, add one post to it, and ask it, each in a process of its own."""
-    built = run(smsearch("index", str(corpus), "--index", str(index)))
+    built = run(smsearch("index", str(corpus), "--index", str(index), "--model", "static"))
     files = sizes(index)
     n_passages = json.loads(run(smsearch("status", "--json", "--index", str(index))).output)["n_passages"]
     with tempfile.TemporaryDirectory() as name:

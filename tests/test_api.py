@@ -836,3 +836,22 @@ def test_a_language_filter_takes_any_spelling_and_refuses_what_is_none(tmp_path:
         assert index.search("medier", langs=["DA"]) == index.search("medier", langs=["da"])
         with pytest.raises(SmsearchError, match="'danish' is no language tag"):
             index.search("medier", langs=["danish"])
+
+
+def test_status_says_why_an_index_has_its_encoder_as_long_as_it_has_it(tmp_path: Path) -> None:
+    path = tmp_path / "post.txt"
+    path.write_text("Et indlæg om sociale medier.", encoding="utf-8")
+    for model, said in ((None, "named by SMSEARCH_MODEL"), ("builtin", "named when the index was made")):
+        with smsearch.build_index(path, tmp_path / str(model), model=model) as index:
+            assert (index.status().encoder, index.status().encoder_choice) == ("static", said)
+        with smsearch.build_index(path, tmp_path / str(model), model="static") as index:
+            assert index.status().encoder_choice == said
+
+
+def test_the_old_name_of_the_static_table_means_the_same_index(tmp_path: Path) -> None:
+    path = tmp_path / "post.txt"
+    path.write_text("Et indlæg om sociale medier.", encoding="utf-8")
+    smsearch.build_index(path, tmp_path / "index", model="static").close()
+    with smsearch.build_index(path, tmp_path / "index", model="builtin") as index:
+        assert index.report is not None
+        assert (index.report.unchanged, index.status().encoder) == (1, "static")

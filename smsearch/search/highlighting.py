@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ _LEAST_COSINE = 0.5
 _LEAST_WEIGHT = 0.6  # of the mean weight: words below ("the", "att") match too easily
 
 Stretch = tuple[int, int]
+Scores = NDArray[np.float32]
 
 
 @lru_cache(maxsize=1 << 15)
@@ -44,19 +45,32 @@ class Highlighter:
         self._forms: dict[str, set[str]] = {}
         self._tokens = None if encoder is None else QueryTokens.from_query(query, encoder)
 
-    def best_sentences(self, hits: Sequence[StoredPassage]) -> list[Stretch]:
-        """`(start, end)` of the sentence of each passage to show, relative to the passage; see `best_sentence`."""
-        if not hits:
-            return []
-        sentences = [stored.passage.sentences or ((0, len(stored.passage.text)),) for stored in hits]
-        scores = self._sentence_scores(hits, sentences)
-        best, start = [], 0
-        for stored in hits:
+    def best_sentences(self, hits: Sequence[StoredPassage], known: Mapping[int, Scores]) -> list[Stretch]:
+        """`(start, end)` of the sentence of each passage to show, relative to the passage; see `best_sentence`.
+
+        Args:
+            hits: The passages.
+            known: Scores of the sentences of some of them, by place, as `sentence_scores` gives them; those of the
+                others are computed.
+        """
+        best = []
+        for place, stored in enumerate(hits):
             excerpts = Excerpts(self._query, stored)
-            end = start + len(excerpts.spans)
-            best.append(excerpts.spans[best_sentence(scores[start:end].tolist(), excerpts.is_bare)])
-            start = end
+            scores = known.get(place)
+            if scores is None or len(scores) != len(excerpts.spans):
+                scores = self._computed_scores(stored, excerpts.spans)
+            best.append(excerpts.spans[best_sentence(scores.tolist(), excerpts.is_bare)])
         return best
+
+    def sentence_scores(self, sentences: Sentences) -> list[Scores]:
+        """Scores of the sentences of each passage, without the lines above it; none for words alone."""
+        if self._encoder is None or self._tokens is None:
+            return []
+        found = sentence_evidence(self._tokens, sentences, self._encoder)
+        scores = np.asarray((found.late + found.cosine) / 2, dtype=np.float32)
+        is_own = ~np.signbit(sentences.lengths)
+        ends = sentences.offsets.tolist()
+        return [scores[a:b][is_own[a:b]] for a, b in pairwise(ends)]
 
     def matches(self, sentences: Sequence[str], langs: Sequence[str]) -> list[list[Stretch]]:
         """For each sentence, `(start, end)` of its words that match a word of the query, in any language."""
@@ -75,18 +89,13 @@ class Highlighter:
             for of_sentence, of_words, lang in zip(spans, words, langs, strict=True)
         ]
 
-    def _sentence_scores(
-        self, hits: Sequence[StoredPassage], sentences: Sequence[tuple[Stretch, ...]]
-    ) -> NDArray[np.float32]:
-        texts = [s.passage.text[a:b] for s, spans in zip(hits, sentences, strict=True) for a, b in spans]
-        if self._encoder is not None and self._tokens is not None:
-            ids = self._encoder.token_ids(texts)
-            found = sentence_evidence(
-                self._tokens, Sentences.from_lists([ids], self._encoder.sum_lengths(ids)), self._encoder
-            )
-            return np.asarray((found.late + found.cosine) / 2, dtype=np.float32)
-        langs = [s.passage.lang for s, spans in zip(hits, sentences, strict=True) for _ in spans]
-        return np.array([self._overlap(text, lang) for text, lang in zip(texts, langs, strict=True)], np.float32)
+    def _computed_scores(self, stored: StoredPassage, spans: Sequence[Stretch]) -> Scores:
+        texts = [stored.passage.text[start:end] for start, end in spans]
+        if self._encoder is None:
+            return np.array([self._overlap(text, stored.passage.lang) for text in texts], np.float32)
+        ids = self._encoder.token_ids(texts)
+        (scores,) = self.sentence_scores(Sentences.from_lists([ids], self._encoder.sum_lengths(ids)))
+        return scores
 
     def _overlap(self, text: str, lang: str) -> float:
         """Share of the query's words that stand in a text."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from smsearch.encoders.protocol import PoolingEncoder
+from smsearch.encoders.protocol import PoolingEncoder, TokenEncoder
 from smsearch.errors import IndexDamagedError, NotFoundError
 from smsearch.index.reader import IndexReader
 from smsearch.index.stored import StoredPassage
@@ -255,10 +255,9 @@ class Searcher:
     ) -> list[Hit]:
         """The hits, highlighted for the query, or for the text they are to be about."""
         encoder = None if question.mode == "lexical" else self._encoders.tokens()
-        if isinstance(encoder, PoolingEncoder):
-            self._teach(encoder, ranking, chosen)
         highlighter = Highlighter(about or question.query, encoder)
-        best = highlighter.best_sentences([choice.stored for choice in chosen])
+        scores = {} if encoder is None else self._known_scores(encoder, highlighter, ranking, chosen)
+        best = highlighter.best_sentences([choice.stored for choice in chosen], scores)
         passages = [choice.stored.passage for choice in chosen]
         sentences = [passage.text[start:end] for passage, (start, end) in zip(passages, best, strict=True)]
         matches = highlighter.matches(sentences, [passage.lang for passage in passages])
@@ -267,16 +266,23 @@ class Searcher:
             for rank, (choice, span, found) in enumerate(zip(chosen, best, matches, strict=True), 1)
         ]
 
-    def _teach(self, encoder: PoolingEncoder, ranking: _Ranking, chosen: Sequence[_Choice]) -> None:
-        """Let the encoder know the tokens of the hits' sentences, if stored for the very passage that is shown."""
+    def _known_scores(
+        self, encoder: TokenEncoder, highlighter: Highlighter, ranking: _Ranking, chosen: Sequence[_Choice]
+    ) -> dict[int, Scores]:
+        """Scores of the sentences of hits, by place, whose tokens are stored for the very passage that is shown.
+
+        The encoder is told these tokens, so that it need not tokenise the words again that are marked.
+        """
         rows = ranking.candidates.rows[[choice.place for choice in chosen]]
         shown = np.array([choice.stored.passage_id for choice in chosen], np.int64)
         known = np.flatnonzero(self._reader.passage_ids[rows] == shown)
         known = known[np.argsort(rows[known])]
         stored = self._reader.sentences(rows[known])
-        passages = [chosen[i].stored.passage for i in known.tolist()]
-        texts = [[passage.text[start:end] for start, end in passage.sentences] for passage in passages]
-        encoder.learn_words(texts, divided(stored.ids, np.diff(stored.bounds[stored.offsets])))
+        if isinstance(encoder, PoolingEncoder):
+            passages = [chosen[i].stored.passage for i in known.tolist()]
+            texts = [[passage.text[start:end] for start, end in passage.sentences] for passage in passages]
+            encoder.learn_words(texts, divided(stored.ids, np.diff(stored.bounds[stored.offsets])))
+        return dict(zip(known.tolist(), highlighter.sentence_scores(stored), strict=True))
 
 
 def _as_hit(

@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from smsearch.encoders import TokenEncoder, load_encoder
+from smsearch.encoders import TokenEncoder, canonical_name, load_encoder, token_encoder_for
 from smsearch.encoders.static import StaticEncoder, _blocks
 from smsearch.errors import EncoderError
+from tests.fakes import KeywordEncoder
+from tests.whole_texts import WholeTextEncoder
 
 BUILTIN = Path(__file__).parents[2] / "smsearch" / "models" / "builtin"
 TEXTS = ["why say no to social media", "hvorfor sige nej til sociale medier", "opskrift på rugbrød"]
@@ -156,6 +158,31 @@ def test_threads_that_share_an_encoder_get_the_vectors_of_one_alone() -> None:
         found = list(threads.map(shared.encode_passages, parts))
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_static_and_its_alias_are_one_encoder() -> None:
+    static = load_encoder("static")
+    assert (static.name, builtin().name, canonical_name("builtin")) == ("static", "static", "static")
+    assert static.fingerprint == builtin().fingerprint
+    assert canonical_name(Path("models") / "mine") == str(Path("models") / "mine")
+
+
+def test_the_tokens_beside_an_encoder_are_its_own_or_those_of_the_static_table() -> None:
+    static, own, whole = builtin(), KeywordEncoder(), WholeTextEncoder()
+    assert token_encoder_for(static) is static
+    assert token_encoder_for(own) is own
+    for found in (token_encoder_for(whole), token_encoder_for()):
+        assert found.fingerprint == static.fingerprint
+
+
+def test_the_sum_of_a_texts_tokens_tells_its_cosine_with_a_query() -> None:
+    encoder = builtin()
+    (vector,) = encoder.encode_queries([TEXTS[0]])
+    ids = encoder.token_ids(TEXTS)
+    sums = np.stack([(encoder.token_vectors(of) * encoder.token_norms(of)[:, None]).sum(axis=0) for of in ids])
+    told = sums @ encoder.query_direction(TEXTS[0]) / encoder.sum_lengths(ids)
+    np.testing.assert_allclose(told, encoder.encode_passages(TEXTS) @ vector, atol=1e-4)
+    assert encoder.sum_lengths([]).shape == (0,)
 
 
 def test_recorded_digests_are_those_of_the_shipped_files() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import shutil
 from collections.abc import Callable
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +52,7 @@ def answers(folder: Path) -> tuple[bool, dict[int, float], list[list[int]], list
         with reader.snapshot():
             tokens = reader.sentences(np.arange(len(reader.passage_ids)))
             ends = tokens.bounds[tokens.offsets]
-            lists = [tokens.ids[a:b].tolist() for a, b in zip(ends, ends[1:], strict=False)]
+            lists = [tokens.ids[a:b].tolist() for a, b in pairwise(ends)]
             _, rows = reader.lexical.search([{"ape": 1.0}, {"cat": 1.0}], 9)
             return reader.rebuilt, cosines(reader, "ape bee"), lists, sorted(rows.tolist())
     finally:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from smsearch.encoders import load_encoder
+from smsearch.encoders.e5.encoder import has_e5
 from smsearch.errors import EncoderError, InputError, WorkerError
 from smsearch.index.writer import open_writer
 from smsearch.indexing import updating, workers
@@ -46,6 +47,16 @@ def test_workers_prepare_what_one_process_prepares() -> None:
         found = list(several.prepare(iter(batches)))
     assert [batch for batch, _ in found] == batches
     assert [prepared for _, prepared in found] == expected
+
+
+@pytest.mark.skipif(not has_e5(), reason="the extra e5 is not installed")
+@pytest.mark.usefixtures("model_cache")
+def test_workers_encode_with_e5_small_as_one_process_does() -> None:
+    encoder = load_encoder("e5-small")
+    batches = [Batch([Document(str(i), text, title="Ærø")], [{}]) for i, text in enumerate(["Hej.", "สวัสดี", "No."])]
+    expected = [Preparer(encoder, CutOptions()).prepare(batch) for batch in batches]
+    with Workers(2, encoder, CutOptions()) as several:
+        assert [prepared for _, prepared in several.prepare(batches)] == expected
 
 
 def test_a_build_by_workers_leaves_the_same_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,7 +60,7 @@ def test_evidence_equals_a_naive_loop_over_tokens_and_sentences(query: str) -> N
 def test_scores_of_a_stored_index_equal_a_naive_loop(seeds_index: smsearch.Index) -> None:
     query = "why say no to social media"
     for hit in seeds_index.search(query, 10):
-        text = "\n".join([hit.title, hit.heading, hit.text])
+        text = f"{hit.title}\n{hit.heading}\n{hit.text}"
         assert hit.late == pytest.approx(naive_late(query, text, STATIC), abs=0.02)  # sentences are tokenised singly
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsearch.text.language import detect_languages, normalise_lang
+from smsearch.text.language import detect_languages, language_chances, normalise_lang
 
 SWEDISH = (
     "Jag har bott i Göteborg hela mitt liv, men på sommaren åker vi alltid ut till stugan vid havet. "
@@ -165,3 +165,47 @@ def test_import_loads_neither_numpy_nor_the_detector() -> None:
 
 def test_one_letter_has_no_language() -> None:
     assert detect_languages(["א", "1 אב", "א 2", "..."]) == ["und", "he", "und", "und"]
+
+
+def test_chances_of_a_script_of_one_language_are_certain() -> None:
+    assert language_chances(["สวัสดี", "我们明天一起去公园吧", "ありがとう"]) == [{"th": 1.0}, {"zh": 1.0}, {"ja": 1.0}]
+
+
+def test_chances_of_near_languages_are_shared_and_the_right_one_has_most() -> None:
+    danish, swedish = language_chances(["Hvad er problemet med sociale medier?", "Varför ska man säga nej?"])
+    assert max(danish, key=lambda lang: danish[lang]) == "da"
+    assert danish["nb"] > 0.05
+    assert max(swedish, key=lambda lang: swedish[lang]) == "sv"
+
+
+def test_a_query_too_short_to_be_told_has_chances_where_detection_says_nothing() -> None:
+    assert detect_languages(["東京"]) == ["und"]
+    (chances,) = language_chances(["東京"])
+    assert set(chances) <= {"ja", "zh"}
+    assert sum(chances.values()) > 0.9
+
+
+@pytest.mark.parametrize("text", ["", " \n", "123", "?!", "🙂", "a", "@someone https://example.org/a"])
+def test_a_text_without_letters_has_no_chances(text: str) -> None:
+    assert language_chances([text]) == [{}]
+
+
+def test_chances_come_in_the_order_of_the_texts_and_alike_alone() -> None:
+    texts = [SWEDISH, "", "สวัสดี", DANISH, "hola que tal amigo"]
+    assert language_chances(texts) == [language_chances([text])[0] for text in texts]
+    assert language_chances([]) == []
+
+
+def test_kinds_of_one_language_add_up() -> None:
+    # py3langid knows kinds of Arabic apart; their chances are those of `ar`.
+    (chances,) = language_chances(["ازيك عامل ايه النهارده يا صاحبي"])
+    assert {"arz", "ary"}.isdisjoint(chances)
+    assert chances["ar"] > 0.5
+
+
+@given(st.text(max_size=60))
+def test_chances_are_of_primary_tags_in_canonical_spelling_and_at_most_one_in_all(text: str) -> None:
+    (chances,) = language_chances([text])
+    assert all(lang == normalise_lang(lang) and "-" not in lang for lang in chances)
+    assert all(chance >= 0.01 for chance in chances.values())
+    assert sum(chances.values()) <= 1 + 1e-5
