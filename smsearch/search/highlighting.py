@@ -14,7 +14,7 @@ from smsearch.encoders.protocol import Encoder, TokenEncoder
 from smsearch.index.stored import StoredPassage
 from smsearch.index.tokens import TokenLists
 from smsearch.search.late import QueryTokens, late_scores
-from smsearch.text.words import fold_words, query_words
+from smsearch.text.words import index_terms, query_words
 
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 _LEAST_COSINE = 0.5
@@ -25,7 +25,8 @@ Stretch = tuple[int, int]
 
 @lru_cache(maxsize=1 << 15)
 def _folded(word: str, lang: str) -> tuple[str, ...]:
-    return tuple(fold_words(word, lang))
+    words, plain = index_terms(word, lang)
+    return (*words, *plain)
 
 
 class Highlighter:
@@ -88,8 +89,8 @@ class Highlighter:
 
     def _overlap(self, text: str, lang: str) -> float:
         """How many words of the query stand in a text."""
-        words = set(fold_words(text, lang))
-        return sum(not words.isdisjoint(forms) for forms in query_words(self._query, [lang]))
+        words, plain = map(set, index_terms(text, lang))
+        return sum(not (words | plain).isdisjoint(forms) for forms in query_words(self._query, [lang]))
 
     def _wanted(self, lang: str) -> set[str]:
         """The forms of the query's words in a language."""

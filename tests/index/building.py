@@ -14,7 +14,7 @@ from smsearch.index.reader import IndexReader
 from smsearch.index.recorded_encoder import record_of
 from smsearch.index.stored import EncodedPassage
 from smsearch.index.tokens import TokenLists, pack_tokens
-from smsearch.index.words import passage_keys, passage_words
+from smsearch.index.words import passage_keys, passage_terms
 from smsearch.index.writer import IndexWriter, open_writer
 from smsearch.records import Document, Passage, Span
 from smsearch.text.passages import encoder_text
@@ -86,6 +86,6 @@ def _encoded(title: str, passage: Passage) -> EncodedPassage:
     fingerprint = hashlib.blake2b(f"{passage.lang} {passage.kind} {seen}".encode(), digest_size=16).digest()
     (tokens,) = pack_tokens(TokenLists.from_lists(ENCODER.token_ids([passage.text])))
     vector = ENCODER.encode_passages([seen])[0].astype("<f2")
-    words = passage_words(title, passage)
+    words, plain = passage_terms(title, passage)
     keys = tuple(passage_keys(passage, words))
-    return EncodedPassage(passage, fingerprint, vector.tobytes(), tokens, *pack_words([words]), keys)
+    return EncodedPassage(passage, fingerprint, vector.tobytes(), tokens, *pack_words([words], [plain]), keys)
