@@ -14,7 +14,7 @@ from smsearch.index.keys import RepeatKeys
 from smsearch.index.postings import pack_words
 from smsearch.index.store import Store
 from smsearch.index.stored import EncodedPassage
-from smsearch.index.words import passage_keys, passage_wording, passage_words, said_key
+from smsearch.index.words import passage_keys, passage_terms, passage_wording, passage_words, said_key
 from smsearch.records import Passage
 from smsearch.text.repeats import Wording, is_repeat
 
@@ -61,8 +61,8 @@ class Groups:
         self.keys.clear()
         represented = []
         for stored in self._store.iter_passages():
-            words = passage_words(stored.title, stored.passage)
-            (packed,) = pack_words([words])
+            words, plain = passage_terms(stored.title, stored.passage)
+            (packed,) = pack_words([words], [plain])
             self._store.set_words(stored.passage_id, packed)
             if self._store.representative_of(stored.passage_id) is None:
                 self.keys.enter(stored.passage_id, passage_keys(stored.title, stored.passage, words))

@@ -197,7 +197,7 @@ class LexicalIndex:
             rows.append(np.add(found, first, dtype=np.int64))
             counts.append(often)
             first += len(layer)
-        all_rows, all_counts = _joined(rows, np.int64), _joined(counts, np.uint8)
+        all_rows, all_counts = _joined(rows, np.int64), np.maximum(_joined(counts, np.uint8), 1)
         if self._all_alive:
             return all_rows, all_counts
         alive = self._alive[all_rows]

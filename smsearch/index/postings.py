@@ -7,10 +7,10 @@ one in four thousand shares its number with another, whose passages then count a
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +19,11 @@ from smsearch.errors import IndexStateError
 from smsearch.index.mapped import Held, MappedFile
 from smsearch.ragged import require_offsets
 
+T = TypeVar("T", bound=np.generic)
+
 _MOST_COUNTED: Final = 255  # of one word in one passage
 _MOST_WORDS: Final = 0xFFFF  # of one passage
+_MOST_REMEMBERED: Final = 200_000  # words: some 24 MB
 _ROW_BITS: Final = 24
 _HEADER: Final = 4
 _MOST_LANGS: Final = 0xFFFF
@@ -32,16 +35,55 @@ def word_number(word: str) -> int:
     return zlib.crc32(word.encode(errors="surrogatepass"))
 
 
-def pack_words(passages: Sequence[Sequence[str]]) -> list[bytes]:
-    """The folded words of each passage: their distinct numbers, ascending, 4 bytes each, then how often each stands."""
+class _Numbers(dict[str, int]):
+    """The number of each word; running text repeats its words."""
+
+    def __missing__(self, word: str) -> int:
+        if len(self) >= _MOST_REMEMBERED:
+            self.clear()
+        number = self[word] = word_number(word)
+        return number
+
+
+_numbers: Final = _Numbers()
+
+
+def pack_words(passages: Sequence[Sequence[str]], plain: Sequence[Collection[str]] = ()) -> list[bytes]:
+    """Pack the terms of each passage: their distinct numbers, ascending, 4 bytes each, then how often each stands.
+
+    Args:
+        passages: The words of each passage.
+        plain: Its terms in plain letters, each once; they stand 0 times, for they are no further words.
+    """
+    numbers, often = np.unique(_numbered(passages), return_counts=True)
+    counts = np.minimum(often, _MOST_COUNTED).astype(np.uint8)
+    other = _numbered(plain)
+    if len(other):
+        other.sort()
+        places = np.searchsorted(numbers, other)
+        is_new = np.append(numbers, 0)[places] != other  # two terms share a number once in four thousand million
+        other, places = other[is_new], places[is_new] + np.arange(np.count_nonzero(is_new))
+        is_word = np.ones(len(numbers) + len(other), np.bool_)
+        is_word[places] = False
+        numbers, counts = _spread(numbers, is_word), _spread(counts, is_word)
+        numbers[places] = other
+    packed_numbers, packed_counts = numbers.astype("<u4").tobytes(), counts.tobytes()
+    ends = np.searchsorted(numbers, np.arange(len(passages) + 1, dtype=np.uint64) << np.uint64(32)).tolist()
+    return [packed_numbers[4 * a : 4 * b] + packed_counts[a:b] for a, b in pairwise(ends)]
+
+
+def _spread(values: NDArray[T], where: NDArray[np.bool_]) -> NDArray[T]:
+    """The values in some places, in order; 0 in the others."""
+    spread = np.zeros(len(where), values.dtype)
+    spread[where] = values
+    return spread
+
+
+def _numbered(passages: Sequence[Collection[str]]) -> NDArray[np.uint64]:
+    """The number of each term in the low half, that of its passage in the high one."""
     sizes = np.fromiter(map(len, passages), np.int64, len(passages))
-    all_words = map(word_number, chain.from_iterable(passages))
-    words = np.fromiter(all_words, np.uint64, int(sizes.sum()))
-    owners = np.repeat(np.arange(len(passages), dtype=np.uint64), sizes)
-    found, often = np.unique(owners << np.uint64(32) | words, return_counts=True)
-    numbers, counts = found.astype("<u4").tobytes(), np.minimum(often, _MOST_COUNTED).astype(np.uint8).tobytes()
-    ends = np.searchsorted(found, np.arange(len(passages) + 1, dtype=np.uint64) << np.uint64(32)).tolist()
-    return [numbers[4 * start : 4 * end] + counts[start:end] for start, end in pairwise(ends)]
+    terms = np.fromiter(map(_numbers.__getitem__, chain.from_iterable(passages)), np.uint64, int(sizes.sum()))
+    return np.repeat(np.arange(len(passages), dtype=np.uint64), sizes) << np.uint64(32) | terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +94,7 @@ class Postings:
         numbers: `(n_words,)` uint32, ascending; the words.
         offsets: `(n_words + 1,)` int64; where the list of each word begins and ends.
         rows: `(n_postings,)` uint32, ascending within a list.
-        counts: `(n_postings,)` uint8; how often the word stands in the row.
+        counts: `(n_postings,)` uint8; how often the word stands in the row; 0 for terms in plain letters.
         lengths: `(n_rows,)` uint16; words of each row.
         langs: `(n_rows,)` uint16; the language of each row, a place in `lang_names`.
         lang_names: Primary language subtags.

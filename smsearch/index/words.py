@@ -8,12 +8,17 @@ from functools import lru_cache
 from smsearch.records import Passage
 from smsearch.text.passages import encoder_text
 from smsearch.text.repeats import Wording, exact_key, fold_text, near_keys
-from smsearch.text.words import fold_words
+from smsearch.text.words import Terms, fold_words, index_terms
 
 
 def passage_words(title: str, passage: Passage) -> list[str]:
     """The folded words of a passage, its title and its heading."""
     return fold_words(encoder_text(title, passage), passage.lang)
+
+
+def passage_terms(title: str, passage: Passage) -> Terms:
+    """The terms a passage is indexed under: those words, and the terms in plain letters."""
+    return index_terms(encoder_text(title, passage), passage.lang)
 
 
 def passage_keys(title: str, passage: Passage, words: Sequence[str]) -> list[int]:

@@ -17,7 +17,7 @@ from smsearch.errors import EncoderError
 from smsearch.index.postings import pack_words
 from smsearch.index.stored import EncodedPassage
 from smsearch.index.tokens import Sentences, pack_tokens
-from smsearch.index.words import passage_keys, passage_names, passage_words
+from smsearch.index.words import passage_keys, passage_names, passage_terms
 from smsearch.records import UNKNOWN_LANG, Document, Passage, Span
 from smsearch.text.boilerplate import recurring_in
 from smsearch.text.passages import Cut, PassageLimits, encoder_lines, encoder_text, split_passages
@@ -176,11 +176,15 @@ class Preparer:
         """Encode passages, each under its title, in one go."""
         vectors = self._vectors(titles, passages).astype("<f2")
         tokens = pack_tokens(self._sentences_of(titles, passages))
-        words = [passage_words(title, passage) for title, passage in zip(titles, passages, strict=True)]
+        terms = [passage_terms(title, passage) for title, passage in zip(titles, passages, strict=True)]
+        words = pack_words([found.words for found in terms], [found.plain for found in terms])
         fingerprints = map(passage_fingerprint, titles, passages)
         rows = [vector.tobytes() for vector in vectors]
-        keys = [tuple(passage_keys(*each)) for each in zip(titles, passages, words, strict=True)]
-        return list(map(EncodedPassage, passages, fingerprints, rows, tokens, pack_words(words), keys))
+        keys = [
+            tuple(passage_keys(title, passage, found.words))
+            for title, passage, found in zip(titles, passages, terms, strict=True)
+        ]
+        return list(map(EncodedPassage, passages, fingerprints, rows, tokens, words, keys))
 
     def _vectors(self, titles: Sequence[str], passages: Sequence[Passage]) -> NDArray[np.float32]:
         """Vectors of passages, each under its title and heading as far as the encoder reads these."""

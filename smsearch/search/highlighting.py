@@ -15,7 +15,7 @@ from smsearch.index.stored import StoredPassage
 from smsearch.index.tokens import Sentences
 from smsearch.search.evidence import QueryTokens, sentence_evidence
 from smsearch.search.excerpts import Excerpts, best_sentence
-from smsearch.text.words import fold_words, query_words
+from smsearch.text.words import index_terms, query_words
 
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 _LEAST_COSINE = 0.5
@@ -27,7 +27,8 @@ Scores = NDArray[np.float32]
 
 @lru_cache(maxsize=1 << 15)
 def _folded(word: str, lang: str) -> tuple[str, ...]:
-    return tuple(fold_words(word, lang))
+    words, plain = index_terms(word, lang)
+    return (*words, *plain)
 
 
 class Highlighter:
@@ -99,8 +100,9 @@ class Highlighter:
 
     def _overlap(self, text: str, lang: str) -> float:
         """Share of the query's words that stand in a text."""
-        words, wanted = set(fold_words(text, lang)), query_words(self._query, [lang])
-        return sum(not words.isdisjoint(forms) for forms in wanted) / max(len(wanted), 1)
+        words, plain = map(set, index_terms(text, lang))
+        wanted = query_words(self._query, [lang])
+        return sum(not (words | plain).isdisjoint(forms) for forms in wanted) / max(len(wanted), 1)
 
     def _wanted(self, lang: str) -> set[str]:
         """The forms of the query's words in a language."""

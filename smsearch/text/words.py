@@ -10,6 +10,10 @@ What counts as a word is decided by the script, not by the language:
 - Emoji: a whole sequence is one word, with or without variation selectors.
 
 A term holds no ASCII characters but `a-z` and `0-9`, no white space, and at most 64 characters.
+
+Whoever types without marks, or in the other script, finds a word by a second term: `~` and the word in plain letters
+(`plain_letters.py`). A passage has one for each distinct word that is written otherwise. A query looks for both terms,
+the second with 0.6 of the weight.
 """
 
 from __future__ import annotations
@@ -18,12 +22,26 @@ import re
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
-from itertools import pairwise
-from typing import Any
+from itertools import chain, pairwise
+from operator import add
+from typing import Any, NamedTuple
 from unicodedata import decimal, normalize
+
+from smsearch.text.plain_letters import (
+    has_other_spellings,
+    is_spelt_otherwise,
+    is_transliterated,
+    plain_letters,
+    plain_pair,
+    typed_variants,
+)
+
+PLAIN = "~"
+"""Begins the terms in plain letters, and no other."""
 
 _LONGEST = 64
 _MOST_REMEMBERED = 200_000  # words of all languages together: some 30 MB
+_PLAIN_WEIGHT = 0.6
 # Languages where I and ı, İ and i are one letter each.
 _DOTLESS = frozenset({"az", "tr"})
 
@@ -98,7 +116,12 @@ _SIGNS = (
 )
 _LETTER = re.compile(rf"[\u0e40-\u0e44\u0ec0-\u0ec4]?.(?:[{_SIGNS}]|\u17d2.)*", re.DOTALL)
 _DIGIT = re.compile(r"\d")
+_LETTERS = re.compile(r"[^\W\d]")
 _FOREIGN_DIGIT = re.compile(r"[^\D0-9]")
+# Parts that others write as one word: `e-mail`, and Persian words with a zero-width non-joiner.
+_JOINTS = "-\u2010\u200c"
+_JOINT = re.compile(f"[{_JOINTS}]")
+_JOINED = re.compile(rf"[^\W\d_]+(?:[{_JOINTS}][^\W\d_]+)+")
 _SCHEME = re.compile(r"\b(?:https?|ftp)://(?:www\.)?|\bwww\.")
 # Accents that compose with no letter, vowel points of Hebrew and Arabic, tatweel, soft hyphens, direction
 # marks, and joiners inside Indic words.
@@ -125,8 +148,20 @@ _special = cache(_Special)
 _FIRST_SPECIAL = "\u0e00"
 
 
+class Terms(NamedTuple):
+    """The terms of a passage.
+
+    Attributes:
+        words: In the order of the text, repeated as often as they stand there.
+        plain: The terms in plain letters.
+    """
+
+    words: list[str]
+    plain: frozenset[str]
+
+
 class _Terms(dict[str, str]):
-    """The term of each word under one stemmer; running text repeats its words, so that few have to be stemmed."""
+    """The term of each word of a language; running text repeats its words, so that few have to be stemmed."""
 
     def __init__(self, stemmer: Any) -> None:  # noqa: ANN401  (PyStemmer has no types)
         super().__init__()
@@ -139,17 +174,61 @@ class _Terms(dict[str, str]):
         return term
 
 
-class _Remembered(threading.local):
-    """The terms of each Snowball algorithm in this thread, for stemmers keep state while they work."""
+class _WholeTerms(_Terms):
+    """The term of each word of a language without a stemmer."""
 
     def __init__(self) -> None:
-        self.by_algorithm: dict[str, _Terms] = {}
+        super().__init__(None)
+
+    def __getitem__(self, word: str) -> str:
+        return _undotted(word)
+
+
+class _PlainTerms(dict[str, str]):
+    """The term in plain letters of each word of a language; empty where it is that of the word itself."""
+
+    def __init__(self, terms: _Terms) -> None:
+        super().__init__()
+        self._terms = terms
+
+    def __missing__(self, word: str) -> str:
+        # Stems of other scripts are not those of the Latin letters, which are looked for as they are typed.
+        term = self._terms[word]
+        plain = plain_letters(word if is_transliterated(term) else term)
+        _remembered.make_room()
+        found = self[word] = "" if plain == term else PLAIN + self._terms[plain[: _LONGEST - 1]]
+        return found
+
+    def always(self, word: str) -> str:
+        """The term in plain letters, whether or not it is that of the word itself."""
+        return self[word] or PLAIN + self._terms[word][: _LONGEST - 1]
+
+
+class _PlainPairs(dict[str, str]):
+    """The term in plain letters of each pair of Chinese or Japanese characters; empty where it is the pair itself."""
+
+    def __missing__(self, pair: str) -> str:
+        plain = plain_pair(pair)
+        _remembered.make_room()
+        found = self[pair] = "" if plain == pair else PLAIN + plain
+        return found
+
+
+class _Remembered(threading.local):
+    """The terms of each Snowball algorithm, and of none, in this thread, for stemmers keep state while they work."""
+
+    def __init__(self) -> None:
+        self.by_algorithm: dict[str, tuple[_Terms, _PlainTerms]] = {}
+        self.pairs = _PlainPairs()
+        self._n = 0
 
     def make_room(self) -> None:
-        """Forget all terms when there are too many."""
-        if sum(map(len, self.by_algorithm.values())) >= _MOST_REMEMBERED:
-            for terms in self.by_algorithm.values():
+        """Make room for another term, if need be by forgetting all."""
+        self._n += 1
+        if self._n > _MOST_REMEMBERED:
+            for terms in (self.pairs, *chain.from_iterable(self.by_algorithm.values())):
                 terms.clear()
+            self._n = 1
 
 
 _remembered = _Remembered()
@@ -171,58 +250,97 @@ def fold_words(text: str, lang: str) -> list[str]:
         >>> fold_words("東京へ", "ja")
         ['東', '東京', '京', '京へ', 'へ']
     """
+    return index_terms(text, lang, plain=False).words
+
+
+def index_terms(text: str, lang: str, *, plain: bool = True) -> Terms:
+    """The terms a passage is indexed under: those of `fold_words`, and those in plain letters where they differ.
+
+    Args:
+        text: A passage.
+        lang: Its BCP 47 tag.
+        plain: False leaves out the terms in plain letters.
+
+    Examples:
+        >>> words, plain = index_terms("Får får e-post", "sv")
+        >>> words, sorted(plain)
+        (['får', 'får', 'e', 'post'], ['~epost', '~far'])
+        >>> sorted(index_terms("東京へ", "ja").plain)
+        ["~dong'jing'", "~jing'へ"]
+    """
     if _primary(lang) in _DOTLESS:
         text = text.replace("İ", "i").replace("I", "ı")
     folded = _fold(text)
     if folded.isascii() or not _special().some.search(folded):
-        return _stem_words(_WORD.findall(folded), lang)
-    terms: list[str] = []
-    spaced: list[str] = []
+        spaced = _WORD.findall(folded)
+        terms = _stem_words(spaced, lang)
+        return Terms(terms, _plain_terms(folded, spaced, lang) if plain else frozenset())
+    terms, all_spaced, pairs = list[str](), list[str](), set[str]()
+    spaced = []
     for run, unspaced in _iter_runs(folded):
         if unspaced:
-            terms += _stem_words(spaced, lang)
-            terms += _letters_and_pairs(run)
-            spaced = []
+            if spaced:
+                terms += _stem_words(spaced, lang)
+                all_spaced += spaced
+                spaced = []
+            letters = _letters(run)
+            terms += _letters_and_pairs(letters)
+            if plain and is_spelt_otherwise(run):
+                pairs.update(map(add, letters, letters[1:]))
         else:
             spaced.append(run)
-    return terms + _stem_words(spaced, lang)
+    terms += _stem_words(spaced, lang)
+    if not plain:
+        return Terms(terms, frozenset())
+    of_pairs = set(map(_remembered.pairs.__getitem__, pairs)) - {""}
+    return Terms(terms, _plain_terms(folded, all_spaced + spaced, lang) | of_pairs)
 
 
 def query_words(query: str, langs: Sequence[str]) -> list[dict[str, float]]:
     """For each word of a query, in order, the terms it may be indexed under, each with its weight in `(0, 1]`.
 
-    The first alternative is the word itself, then its stem in each language, each term once. A run of
-    Han, Kana, Hangul, Thai, Lao, Khmer or Burmese gives its pairs of neighbours, one word each, or
-    its only character.
+    The first alternatives are the word itself, then its stem in each language. Those that count less are
+    the spellings of who has no key for a letter, and the terms in plain letters; where `e-mail` is asked for, its
+    parts may also stand as one word. A run of Han, Kana, Hangul, Thai, Lao, Khmer or Burmese gives its pairs of
+    neighbours, one word each, or its only character.
 
     Args:
         query: What the user asks.
         langs: BCP 47 tags of the languages of the index.
 
     Examples:
-        >>> query_words("läsande flickor", ["sv", "en"])
-        [{'läsande': 1.0, 'läs': 1.0, 'läsand': 1.0}, {'flickor': 1.0, 'flick': 1.0}]
+        >>> query_words("läsande flickor", ["sv"])[1]
+        {'flickor': 1.0, 'flick': 1.0, '~flick': 0.6, '~flickor': 0.6}
+        >>> query_words("får", ["sv"])
+        [{'får': 1.0, 'far': 0.6, 'faar': 0.6, '~far': 0.6}]
         >>> query_words("東京都", ["ja"])
-        [{'東京': 1.0}, {'京都': 1.0}]
+        [{'東京': 1.0, "~dong'jing'": 0.6}, {'京都': 1.0, "~jing'dou'": 0.6}]
     """
+    folded = _fold(query)
+    joined = _joined_parts(folded)
     words: list[dict[str, float]] = []
-    for run, unspaced in _iter_runs(_fold(query)):
+    for run, unspaced in _iter_runs(folded):
         if unspaced:
-            words += [{term: 1.0} for term in _pairs(run)]
+            words += [_pair_forms(pair) for pair in _pairs(run)]
         else:
-            stems = (stem for lang in langs for stem in _stem_words(_spellings(run, lang), lang))
-            words.append(dict.fromkeys([_undotted(run), *stems], 1.0))
+            forms = _word_forms(run, langs)
+            for whole in joined.get(run, ()):
+                for form in _word_forms(whole, langs):
+                    forms.setdefault(form, _PLAIN_WEIGHT)
+            words.append(forms)
     return words
 
 
 def folding_version() -> str:
-    """What decides the terms of an index besides the texts: our rules and the Snowball release.
+    """What decides the terms of an index besides the texts: our rules and the releases of Snowball and anyascii.
 
     Passages folded under one version and queries under another may miss each other.
     """
+    from importlib.metadata import version as version_of
+
     from Stemmer import version
 
-    return f"1 snowball {version()}"
+    return f"2 snowball {version()} anyascii {version_of('anyascii')}"
 
 
 def _fold(text: str) -> str:
@@ -259,8 +377,7 @@ def _letters(stretch: str) -> list[str]:
     return [letter[: _LONGEST // 2] for letter in _LETTER.findall(stretch)]
 
 
-def _letters_and_pairs(stretch: str) -> Iterable[str]:
-    letters = _letters(stretch)
+def _letters_and_pairs(letters: Sequence[str]) -> Iterable[str]:
     for letter, following in pairwise(letters):
         yield letter
         yield letter + following
@@ -272,9 +389,64 @@ def _pairs(stretch: str) -> list[str]:
     return [letter + following for letter, following in pairwise(letters)] or letters
 
 
+def _plain_terms(folded: str, spaced: Iterable[str], lang: str) -> frozenset[str]:
+    """The terms in plain letters of words, and of those that others write as one."""
+    _, plain = _terms_of(lang)
+    marked = [word for word in set(spaced) if not word.isascii()]
+    found = set(map(plain.__getitem__, marked))
+    found.update(plain.always(whole) for whole in _joined(folded))
+    return frozenset(found - {""})
+
+
+def _joined(folded: str) -> Iterator[str]:
+    """Words that are divided by a hyphen or a zero-width non-joiner, without it."""
+    for joint in _JOINTS:
+        if joint in folded:
+            for stretch in folded.split():
+                if joint in stretch:
+                    yield from (_JOINT.sub("", found)[:_LONGEST] for found in _JOINED.findall(stretch))
+
+
+def _joined_parts(folded: str) -> dict[str, list[str]]:
+    """For each part of such a word, the whole."""
+    wholes: dict[str, list[str]] = {}
+    for found in _JOINED.findall(folded):
+        for part in _JOINT.split(found):
+            wholes.setdefault(part, []).append(_JOINT.sub("", found)[:_LONGEST])
+    return wholes
+
+
+def _word_forms(word: str, langs: Sequence[str]) -> dict[str, float]:
+    forms = dict.fromkeys([_undotted(word), *_stems(word, langs)], 1.0)
+    if not _LETTERS.search(word):
+        return forms
+    variants = typed_variants(word)
+    less = [form for variant in variants for form in (variant, *_stems(variant, langs))]
+    for spelling in (word, *variants) if word.isascii() else (word,):
+        less += [_terms_of(lang)[1].always(spelling) for lang in (*langs, "und")]
+    for form in less:
+        forms.setdefault(form[:_LONGEST], _PLAIN_WEIGHT)
+    return forms
+
+
+def _stems(word: str, langs: Sequence[str]) -> list[str]:
+    return [stem for lang in langs for stem in _stem_words(_spellings(word, lang), lang)]
+
+
+def _pair_forms(pair: str) -> dict[str, float]:
+    """A pair of characters, and how else it may be written: in Hiragana, or under the readings of the characters."""
+    forms = {pair: 1.0}
+    if not has_other_spellings(pair):
+        return forms
+    plain = plain_pair(pair)
+    forms[PLAIN + plain] = _PLAIN_WEIGHT
+    if "'" not in plain:
+        forms.setdefault(plain, _PLAIN_WEIGHT)
+    return forms
+
+
 def _stem_words(words: list[str], lang: str) -> list[str]:
-    terms = _terms_of(lang)
-    return list(map(_undotted, words)) if terms is None else list(map(terms.__getitem__, words))
+    return list(map(_terms_of(lang)[0].__getitem__, words))
 
 
 def _spellings(word: str, lang: str) -> list[str]:
@@ -291,16 +463,15 @@ def _primary(lang: str) -> str:
     return lang.partition("-")[0].lower()
 
 
-def _terms_of(lang: str) -> _Terms | None:
-    """The terms of a language's words; None without a Snowball stemmer for it."""
-    algorithm = _ALGORITHMS.get(_primary(lang))
-    if algorithm is None:
-        return None
+def _terms_of(lang: str) -> tuple[_Terms, _PlainTerms]:
+    """The terms of a language's words; those of languages without a Snowball stemmer are the same."""
+    algorithm = _ALGORITHMS.get(_primary(lang), "")
     found = _remembered.by_algorithm.get(algorithm)
     if found is None:
-        from Stemmer import Stemmer, algorithms
+        terms: _Terms = _WholeTerms()
+        if algorithm:
+            from Stemmer import Stemmer, algorithms
 
-        if algorithm not in algorithms():
-            return None
-        found = _remembered.by_algorithm[algorithm] = _Terms(Stemmer(algorithm))
+            terms = _Terms(Stemmer(algorithm)) if algorithm in algorithms() else terms
+        found = _remembered.by_algorithm[algorithm] = terms, _PlainTerms(terms)
     return found

@@ -14,7 +14,7 @@ from smsearch.index.reader import IndexReader
 from smsearch.index.recorded_encoder import record_of
 from smsearch.index.stored import EncodedPassage
 from smsearch.index.tokens import Sentences, pack_tokens
-from smsearch.index.words import passage_keys, passage_names, passage_words
+from smsearch.index.words import passage_keys, passage_names, passage_terms
 from smsearch.index.writer import IndexWriter, open_writer
 from smsearch.records import Document, Passage, Span
 from smsearch.text.passages import encoder_text
@@ -88,6 +88,6 @@ def _encoded(title: str, passage: Passage) -> EncodedPassage:
     ids = ENCODER.token_ids([passage.text])
     (tokens,) = pack_tokens(Sentences.from_lists([ids], ENCODER.sum_lengths(ids)))
     vector = ENCODER.encode_passages([seen])[0].astype("<f2")
-    words = passage_words(title, passage)
+    words, plain = passage_terms(title, passage)
     keys = tuple(passage_keys(title, passage, words))
-    return EncodedPassage(passage, fingerprint, vector.tobytes(), tokens, *pack_words([words]), keys)
+    return EncodedPassage(passage, fingerprint, vector.tobytes(), tokens, *pack_words([words], [plain]), keys)

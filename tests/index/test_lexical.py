@@ -18,6 +18,7 @@ from smsearch.index.mapped import MappedFile
 from smsearch.index.postings import Postings, PostingsBuilder, pack_words, word_number
 from smsearch.index.reader import IndexReader
 from smsearch.records import Filters
+from smsearch.text.words import query_words
 from tests.index.building import new_writer, put
 
 PASSAGES = [["ape", "ape", "bee"], ["ape"], ["cat", "cat"]]
@@ -223,6 +224,36 @@ def test_counts_and_lengths_end_where_their_numbers_do() -> None:
     rows, counts = postings.of(word_number("ape"))
     assert (rows.tolist(), counts.tolist()) == ([0, 2], [255, 1])
     assert postings.of(word_number("cat"))[0].tolist() == []
+
+
+def test_terms_in_plain_letters_are_found_and_do_not_count_as_words() -> None:
+    packed = pack_words([["får", "far"], ["får"], ["x"]], [["~far"], ["~far"], []])
+    postings = Postings.from_packed(packed, ["sv"] * 3)
+    assert postings.lengths.tolist() == [2, 1, 1]
+    rows, counts = postings.of(word_number("~far"))
+    assert (rows.tolist(), counts.tolist()) == ([0, 1], [0, 0])
+    assert pack_words([["får", "far"], ["får"], ["x"]]) != packed
+    assert [each[: len(each) // 5 * 4] for each in packed] == [
+        np.sort(np.array([word_number(term) for term in terms], "<u4")).tobytes()
+        for terms in (["får", "far", "~far"], ["får", "~far"], ["x"])
+    ]
+
+
+def test_the_word_as_it_is_typed_stays_ahead_of_the_one_with_marks() -> None:
+    sheep, father, neither = ["ett", "får", "betar"], ["min", "far", "betar"], ["x", "y", "z"]
+    passages = [sheep, father, *[neither] * 8]
+    plain = [["~far"], [], *[[]] * 8]
+    postings = Postings.from_packed(pack_words(passages, plain), ["sv"] * 10)
+    lexical = LexicalIndex([postings], np.ones(10, np.bool_))
+    idf = math.log(9.5 / 1.5)  # all of one length: a match is worth the idf
+    assert search(lexical, *query_words("far", ["sv"])) == [
+        (1, pytest.approx(idf)),
+        (0, pytest.approx(0.6 * idf)),
+    ]
+    assert search(lexical, *query_words("får", ["sv"])) == [
+        (0, pytest.approx(idf)),
+        (1, pytest.approx(0.6 * idf)),
+    ]
 
 
 def test_more_rows_than_can_be_numbered_are_refused() -> None:
