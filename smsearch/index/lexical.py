@@ -4,7 +4,7 @@ Passages are stored under the stem of their own language; a query names, for eac
 every form under which the word may stand, and how much a match of that form counts.
 
 How rare a form is, is judged within languages: `ist` is rare in an English collection with some German passages,
-but it stands in most of the German ones. The figures are in `benchmarks/lexical.md`.
+but it stands in most of the German ones. `benchmarks/mixed.md` has figures of lexical search in mixed collections.
 """
 
 from __future__ import annotations
