@@ -327,7 +327,7 @@ SCRIPTS = (
     ("query", "doc_ids"),
     [
         ("北京大学", ["zh"]),
-        ("図書館", ["ja", "zh"]),  # Chinese writes the same word with other characters
+        ("図書館", ["ja", "zh"]),  # the same word in simplified characters
         ("ห้องสมุด", ["th"]),
         ("المكتبة", ["ar"]),
         ("🙂", ["emoji"]),

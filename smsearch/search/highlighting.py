@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import chain, pairwise
@@ -13,16 +12,17 @@ from numpy.typing import NDArray
 from smsearch.encoders.protocol import TokenEncoder
 from smsearch.index.stored import StoredPassage
 from smsearch.index.tokens import Sentences
+from smsearch.ragged import divided
 from smsearch.search.evidence import QueryTokens, sentence_evidence
 from smsearch.search.excerpts import Excerpts, best_sentence
-from smsearch.text.words import index_terms, query_words
+from smsearch.text.words import index_terms, is_unspaced, query_words, written_words
 
-_WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 _LEAST_COSINE = 0.5
-_LEAST_WEIGHT = 0.6  # of the mean weight: words below ("the", "att") match too easily
+_LEAST_WEIGHT = 0.6  # of the mean weight of the query's tokens: words below ("the", "att") match too easily
 
 Stretch = tuple[int, int]
 Scores = NDArray[np.float32]
+Vectors = NDArray[np.float32]
 
 
 @lru_cache(maxsize=1 << 15)
@@ -45,6 +45,10 @@ class Highlighter:
         self._encoder = encoder
         self._forms: dict[str, set[str]] = {}
         self._tokens = None if encoder is None else QueryTokens.from_query(query, encoder)
+        self._content = list(dict.fromkeys(query[start:end] for start, end in written_words(query)))
+        self._units = np.empty((0, 0), np.float32)
+        if encoder is not None:
+            self._content, self._units = _content_words(self._content, encoder)
 
     def best_sentences(self, hits: Sequence[StoredPassage], known: Mapping[int, Scores]) -> list[Stretch]:
         """`(start, end)` of the sentence of each passage to show, relative to the passage; see `best_sentence`.
@@ -74,8 +78,8 @@ class Highlighter:
         return [scores[a:b][is_own[a:b]] for a, b in pairwise(ends)]
 
     def matches(self, sentences: Sequence[str], langs: Sequence[str]) -> list[list[Stretch]]:
-        """For each sentence, `(start, end)` of its words that match a word of the query, in any language."""
-        spans = [[match.span() for match in _WORD.finditer(sentence)] for sentence in sentences]
+        """For each sentence, `(start, end)` of its words that match a content word of the query, in any language."""
+        spans = [list(written_words(sentence)) for sentence in sentences]
         words = [
             [sentence[start:end] for start, end in of_sentence]
             for sentence, of_sentence in zip(sentences, spans, strict=True)
@@ -105,23 +109,48 @@ class Highlighter:
         return sum(not (words | plain).isdisjoint(forms) for forms in wanted) / max(len(wanted), 1)
 
     def _wanted(self, lang: str) -> set[str]:
-        """The forms of the query's words in a language."""
+        """The forms of the query's content words in a language."""
         if lang not in self._forms:
-            self._forms[lang] = {form for forms in query_words(self._query, [lang]) for form in forms}
+            found = [forms for word in self._content for forms in query_words(word, [lang])]
+            self._forms[lang] = {form for forms in found for form in forms}
         return self._forms[lang]
 
     def _near(self, words: Sequence[str]) -> set[str]:
-        """Those words that have a token near a telling token of the query."""
-        tokens = self._tokens
-        if self._encoder is None or not tokens or not words:
+        """Return the words whose vector is near that of a content word of the query."""
+        if self._encoder is None or not len(self._units) or not words:
             return set()
-        ids = self._encoder.token_ids(words)
-        lengths = np.array([len(found) for found in ids])
-        if not lengths.any():
-            return set()
-        telling = tokens.weights >= _LEAST_WEIGHT * tokens.weights.mean()
-        cosines = self._encoder.token_cosines(tokens.vectors[telling], np.concatenate(ids)).max(axis=0)
-        starts = np.cumsum(lengths) - lengths
-        filled = np.flatnonzero(lengths)
-        near = filled[np.maximum.reduceat(cosines, starts[filled]) >= _LEAST_COSINE]
-        return {words[i] for i in near.tolist()}
+        vectors, _ = _word_vectors(self._encoder.token_ids(words), self._encoder)
+        near = (vectors @ self._units.T).max(axis=1) >= _LEAST_COSINE
+        return {words[i] for i in np.flatnonzero(near).tolist()}
+
+
+def _content_words(words: Sequence[str], encoder: TokenEncoder) -> tuple[list[str], Vectors]:
+    """Content words of a query, and the unit vectors that words of a sentence are compared with.
+
+    A content word has a token with at least 0.6 times the mean weight of all, or no token.
+    Words in scripts without spaces are compared token by token.
+    """
+    ids = encoder.token_ids(words)
+    vectors, weights = _word_vectors(ids, encoder)
+    every = np.concatenate([np.empty(0, np.float32), *weights])
+    least = _LEAST_WEIGHT * float(every.mean()) if len(every) else 0.0
+    content, units = list[str](), [np.empty((0, encoder.dim), np.float32)]
+    for word, of_word, vector, of_tokens in zip(words, ids, vectors, weights, strict=True):
+        heavy = of_tokens >= least
+        if heavy.any() or not len(of_tokens):
+            content.append(word)
+            units.append(encoder.token_vectors(of_word[heavy]) if is_unspaced(word) else vector[None])
+    return content, np.concatenate(units)
+
+
+def _word_vectors(ids: Sequence[NDArray[np.int32]], encoder: TokenEncoder) -> tuple[Vectors, list[NDArray[np.float32]]]:
+    """Unit vectors of words, each the weighted sum of its tokens (zero without tokens), and the weights of the tokens."""
+    lengths = np.array([len(found) for found in ids], np.int64)
+    joined = np.concatenate([np.empty(0, np.int32), *ids])
+    weights = encoder.token_weights(joined)
+    owners = np.repeat(np.arange(len(ids)), lengths)
+    sums = np.zeros((len(ids), encoder.dim), np.float32)
+    np.add.at(sums, owners, weights[:, None] * encoder.token_vectors(joined))
+    norms = np.linalg.norm(sums, axis=1, keepdims=True)
+    unit: Vectors = sums / np.maximum(norms, np.float32(1e-9))
+    return unit, divided(weights, lengths)

@@ -1,8 +1,8 @@
 """Words as they are typed without marks, or in the other script.
 
 - Latin: combining marks go (`får`: `far`), and letters that do not decompose are written with plain ones (`ø`: `o`).
-- Greek, Cyrillic, Armenian, Georgian, Arabic: transliterated to Latin (`anyascii`), so that `дорога` is found by its
-  Latin letters, and `القهوة` by `القهوه`.
+- Greek, Cyrillic, Armenian, Georgian, Arabic: words of three letters and more are transliterated to Latin
+  (`anyascii`), so that `дорога` is found by its Latin letters, and `القهوة` by `القهوه`.
 - Han: the reading of each character in Mandarin, so that simplified and traditional ones meet; Katakana: Hiragana.
 - The scripts of India: without nukta. All others are left as they are.
 """
@@ -27,6 +27,7 @@ _LETTERS: Final = str.maketrans({
 _TWO_FOR_ONE: Final = re.compile("a[ae]|[ou]e|dj")
 _TWO: Final = str.maketrans({"ä": "ae", "æ": "ae", "å": "aa", "ö": "oe", "œ": "oe", "ø": "oe", "ü": "ue", "đ": "dj"})
 
+_FEWEST_LETTERS: Final = 3  # shorter words say little, and in Latin letters each is a word of some language
 _TRANSLITERATED: Final = re.compile(
     r"[\u0370-\u052f\u0531-\u058f\u0600-\u06ff\u0750-\u077f\u10a0-\u10ff\u1c80-\u1cbf\u1f00-\u1fff\u2d00-\u2d2f]"
 )
@@ -48,7 +49,7 @@ def plain_letters(word: str) -> str:
     if word.isascii():
         return word
     if is_transliterated(word):
-        return _in_latin(word) or word
+        return _in_latin(word) or word if len(word) >= _FEWEST_LETTERS else word
     bare = _MARKS.sub("", normalize("NFD", word)).translate(_LETTERS)
     return bare if bare.isascii() and bare else normalize("NFC", bare) or word
 

@@ -133,6 +133,9 @@ _SILENT = re.compile(rf"[{_SILENT_ALWAYS}]|(?<=[\u0900-\u0dff])[\u200c\u200d]")
 _MAYBE_SILENT = re.compile(f"[{_SILENT_ALWAYS}\u200c\u200d]")  # in half the time
 
 
+_WRITTEN = re.compile(rf"(?!_)[\w{_MARKS}]+(?:['’-](?!_)[\w{_MARKS}]+)*")
+
+
 class _Special:
     """Patterns for pictures and scripts without spaces: 7 ms to compile, which a Latin query is spared."""
 
@@ -329,6 +332,22 @@ def query_words(query: str, langs: Sequence[str]) -> list[dict[str, float]]:
                     forms.setdefault(form, _PLAIN_WEIGHT)
             words.append(forms)
     return words
+
+
+def written_words(text: str) -> Iterator[tuple[int, int]]:
+    """`(start, end)` of each word as it is written: with its marks, and in one with `'` and `-`; emoji are none.
+
+    Examples:
+        >>> text = "L'amour, हिन्दी: e-mail"
+        >>> [text[start:end] for start, end in written_words(text)]
+        ["L'amour", 'हिन्दी', 'e-mail']
+    """
+    return (match.span() for match in _WRITTEN.finditer(text))
+
+
+def is_unspaced(word: str) -> bool:
+    """Whether a word holds characters of a script without spaces, so that it may be several words."""
+    return max(word, default="") >= _FIRST_SPECIAL and _special().some.search(word) is not None
 
 
 def folding_version() -> str:

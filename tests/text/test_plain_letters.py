@@ -33,7 +33,8 @@ from smsearch.text.plain_letters import plain_letters, plain_pair, typed_variant
         ("இல்லை", "இல்லை"),
         ("อักษร", "อักษร"),
         ("שלום", "שלום"),
-        ("ъ", "ъ"),
+        ("на", "на"),
+        ("нас", "nas"),
         ("", ""),
     ],
 )
