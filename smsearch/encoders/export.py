@@ -51,7 +51,7 @@ def write_static_embedding(encoder: StaticEncoder, folder: Path) -> None:
         _write_route(encoder, rows, folder, "")
         modules = _MODULES
     else:
-        passages = rows if encoder.matrix is None else rows @ encoder.matrix
+        passages = rows if encoder.matrix is None else (rows @ encoder.matrix).astype(np.float32)
         for route, table in zip(_ROUTES, (weighted_rows(rows, encoder.config.query_power), passages), strict=True):
             _write_route(encoder, table, folder, f"{route}_")
         write_atomically(folder / "router_config.json", _json(_router()))

@@ -215,10 +215,7 @@ class StaticEncoder:
         )
 
     def encode_token_ids(self, ids: Sequence[NDArray[np.int32]]) -> NDArray[np.float32]:
-        """Vectors of passages whose token ids are known; `(n, dim)` float32, as `encode_passages` gives them.
-
-        Alike but for the last bit, which depends on what is summed together.
-        """
+        """Vectors of passages whose token ids are known; `(n, dim)` float32, as `encode_passages` gives them."""
         sizes = list(map(len, ids))
         blocks = (
             self._passage_vectors(np.concatenate(ids[start:end]), np.array(sizes[start:end], np.int64))
@@ -231,7 +228,11 @@ class StaticEncoder:
 
     def _passage_sums(self, ids: NDArray[np.int32], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
         sums = self.table.sums(ids, lengths)
-        return sums if self.matrix is None else sums @ self.matrix
+        if self.matrix is None:
+            return sums
+        # In float64: in float32 the number of threads would change the last bit.
+        turned: NDArray[np.float32] = (sums.astype(np.float64) @ self.matrix).astype(np.float32)
+        return turned
 
     def _stacked(self, n: int, blocks: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
         """The blocks in one array of `n` rows, which never stand in memory twice."""
@@ -300,7 +301,7 @@ class StaticEncoder:
     def query_direction(self, query: str) -> NDArray[np.float32]:
         """The vector whose inner product with the sum of a text's token vectors tells how near it is; `(dim,)`."""
         (vector,) = self.encode_queries([query])
-        direction: NDArray[np.float32] = vector if self.matrix is None else self.matrix @ vector
+        direction: NDArray[np.float32] = vector if self.matrix is None else (self.matrix @ vector).astype(np.float32)
         return direction
 
     def _cut_blocks(self, texts: Sequence[str]) -> Iterator[Cut]:

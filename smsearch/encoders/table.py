@@ -6,7 +6,7 @@ import json
 import struct
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,14 +14,11 @@ from numpy.typing import NDArray
 from smsearch.errors import EncoderError
 from smsearch.ragged import distinct
 
-if TYPE_CHECKING:
-    from scipy.sparse import csr_matrix
-
 _PREFIX = struct.Struct("<Q")
 _LONGEST_HEADER = 100_000_000  # the limit of the safetensors format
 _DTYPES: dict[str, np.dtype[Any]] = {"U8": np.dtype("u1"), "F16": np.dtype("<f2")}
 _BLOCK = 512  # rows unpacked at once, which stay in the processor's cache
-_DENSE = 1 << 18  # counts that are faster without scipy, which takes a tenth of a second to load
+_MOST_WITHOUT_SCIPY = 1 << 13  # tokens; to load scipy takes a tenth of a second
 _ALONE = 4 * 65_536  # multiplications that OpenBLAS leaves to one thread
 _FEW = 16  # vectors at once
 BITS = 4  # of a number
@@ -147,6 +144,8 @@ class TokenTable:
     ) -> NDArray[np.float32]:
         """Sums of the rows of each text; `(len(lengths), dim)` float32, not normalised.
 
+        Rows are added in the order of the text, so that the other texts do not change a bit of its sum.
+
         Args:
             ids: Token ids of all texts, one after the other.
             lengths: Tokens of each text; they add up to `len(ids)`. A text may have none.
@@ -157,19 +156,19 @@ class TokenTable:
         for start in range(0, len(found), _BLOCK):
             block = self.rows(found[start : start + _BLOCK].astype(np.int32))
             rows[start : start + _BLOCK] = weighted_rows(block, norm_power) if norm_power else block
-        sums: NDArray[np.float32] = _counts(places, lengths, len(found)) @ rows
+        sums: NDArray[np.float32]
+        if len(places) > _MOST_WITHOUT_SCIPY:
+            from scipy.sparse import csr_matrix
+
+            ends = np.concatenate([[0], np.cumsum(lengths)])
+            counts = csr_matrix((np.ones(len(places), np.float32), places, ends), shape=(len(lengths), len(found)))
+            sums = counts @ rows
+            return sums
+        sums = np.zeros((len(lengths), self.dim), np.float32)
+        filled = np.flatnonzero(lengths)
+        if len(filled):
+            sums[filled] = np.add.reduceat(rows[places], (np.cumsum(lengths) - lengths)[filled])
         return sums
-
-
-def _counts(places: NDArray[np.int32], lengths: NDArray[np.int64], n: int) -> NDArray[np.float32] | csr_matrix:
-    """How often each text holds each of `n` tokens, `(len(lengths), n)`; sparse where they are many."""
-    if n * len(lengths) > _DENSE:
-        from scipy.sparse import csr_matrix
-
-        ends = np.concatenate([[0], np.cumsum(lengths)])
-        return csr_matrix((np.ones(len(places), np.float32), places, ends), shape=(len(lengths), n))
-    cells = np.repeat(np.arange(len(lengths)), lengths) * n + places
-    return np.bincount(cells, minlength=n * len(lengths)).reshape(len(lengths), n).astype(np.float32)
 
 
 def _fit(packed: NDArray[Any], scales: NDArray[Any]) -> bool:
@@ -193,8 +192,8 @@ def weighted_rows(rows: NDArray[np.float32], norm_power: float) -> NDArray[np.fl
     return weighted
 
 
-def read_matrix(path: Path, dim: int) -> NDArray[np.float32]:
-    """The tensor `matrix` (float16) of a safetensors file; `(dim, dim)` float32.
+def read_matrix(path: Path, dim: int) -> NDArray[np.float64]:
+    """The tensor `matrix` (float16) of a safetensors file; `(dim, dim)` float64.
 
     Raises:
         EncoderError: If the file cannot be read, is truncated or holds something else.
@@ -211,7 +210,7 @@ def read_matrix(path: Path, dim: int) -> NDArray[np.float32]:
         )
     if not np.isfinite(matrix).all():
         raise EncoderError(f"the model's {str(path)!r} is damaged (a number is not finite); copy it anew")
-    return matrix.astype(np.float32)
+    return matrix.astype(np.float64)
 
 
 def _map_tensors(path: Path) -> dict[str, NDArray[Any]]:

@@ -111,7 +111,7 @@ class Highlighter:
     def _wanted(self, lang: str) -> set[str]:
         """The forms of the query's content words in a language."""
         if lang not in self._forms:
-            found = [forms for word in self._content for forms in query_words(word, [lang])]
+            found = query_words(" ".join(self._content), [lang])
             self._forms[lang] = {form for forms in found for form in forms}
         return self._forms[lang]
 
@@ -144,7 +144,7 @@ def _content_words(words: Sequence[str], encoder: TokenEncoder) -> tuple[list[st
 
 
 def _word_vectors(ids: Sequence[NDArray[np.int32]], encoder: TokenEncoder) -> tuple[Vectors, list[NDArray[np.float32]]]:
-    """Unit vectors of words, each the weighted sum of its tokens (zero without tokens), and the weights of the tokens."""
+    """Unit vectors of words, each the weighted sum of its tokens (zero without tokens), and the tokens' weights."""
     lengths = np.array([len(found) for found in ids], np.int64)
     joined = np.concatenate([np.empty(0, np.int32), *ids])
     weights = encoder.token_weights(joined)

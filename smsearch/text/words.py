@@ -321,16 +321,18 @@ def query_words(query: str, langs: Sequence[str]) -> list[dict[str, float]]:
     """
     folded = _fold(query)
     joined = _joined_parts(folded)
+    known: dict[str, dict[str, float]] = {}
     words: list[dict[str, float]] = []
     for run, unspaced in _iter_runs(folded):
         if unspaced:
             words += [_pair_forms(pair) for pair in _pairs(run)]
-        else:
-            forms = _word_forms(run, langs)
+            continue
+        if run not in known:
+            known[run] = _word_forms(run, langs)
             for whole in joined.get(run, ()):
                 for form in _word_forms(whole, langs):
-                    forms.setdefault(form, _PLAIN_WEIGHT)
-            words.append(forms)
+                    known[run].setdefault(form, _PLAIN_WEIGHT)
+        words.append(known[run])
     return words
 
 
@@ -427,12 +429,14 @@ def _joined(folded: str) -> Iterator[str]:
 
 
 def _joined_parts(folded: str) -> dict[str, list[str]]:
-    """For each part of such a word, the whole."""
-    wholes: dict[str, list[str]] = {}
+    """For each part of such words, the wholes, each once."""
+    wholes: dict[str, dict[str, None]] = {}
     for found in _JOINED.findall(folded):
-        for part in _JOINT.split(found):
-            wholes.setdefault(part, []).append(_JOINT.sub("", found)[:_LONGEST])
-    return wholes
+        parts = _JOINT.split(found)
+        whole = "".join(parts)[:_LONGEST]
+        for part in parts:
+            wholes.setdefault(part, {})[whole] = None
+    return {part: list(found) for part, found in wholes.items()}
 
 
 def _word_forms(word: str, langs: Sequence[str]) -> dict[str, float]:

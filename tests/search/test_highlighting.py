@@ -44,6 +44,12 @@ class PieceEncoder(KeywordEncoder):
             found.append(np.array(ids, np.int32))
         return found
 
+    def encode_token_ids(self, ids: Sequence[NDArray[np.int32]]) -> NDArray[np.float32]:
+        return np.array([self.token_vectors(of_text).sum(axis=0) for of_text in ids], np.float32).reshape(-1, 4)
+
+    def sum_lengths(self, ids: Sequence[NDArray[np.int32]]) -> NDArray[np.float32]:
+        return np.linalg.norm(self.encode_token_ids(ids), axis=1)
+
     def token_vectors(self, ids: NDArray[np.int32]) -> NDArray[np.float32]:
         return np.array([VECTORS[PIECES[i]] for i in ids], np.float32).reshape(-1, 4)
 
