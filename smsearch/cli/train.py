@@ -25,6 +25,7 @@ TextsOption = Annotated[
 ForbiddenOption = Annotated[
     Path | None, typer.Option("--forbidden", help="File of keys of evaluation texts to leave out.", show_default=False)
 ]
+ModelOption = Annotated[Path, typer.Option("--model", help="Folder of the model.", show_default=False)]
 SetsOption = Annotated[Path, typer.Option("--eval", help="Folder of tatoeba, xquad, swefaq.", show_default=False)]
 ThreadsOption = Annotated[int | None, typer.Option(min=1, help="Threads of torch.", show_default="one a core")]
 EveryOption = Annotated[int, typer.Option(min=1, help="Only every n-th XQuAD question.")]
@@ -118,6 +119,31 @@ def grow(config: ConfigArgument, out: FolderOption = _FOLDER, threads: ThreadsOp
     say("grown; " + _figures(losses) if losses else "nothing to grow: the configuration asks for no entries")
 
 
+@app.command("begin")
+def begin(config: ConfigArgument, model: ModelOption, out: FolderOption = _FOLDER) -> None:
+    """Begin with a finished static model: it takes the place of all stages from `vocabulary` to `grow`.
+
+    Example: smsearch train begin training.toml --model folder-of-a-model
+    """
+    from smsearch.training.pipeline import TrainingRun
+
+    TrainingRun(config, out).begin(model)
+    say(f"{out}: begun with {model}")
+
+
+@app.command("words")
+def words(config: ConfigArgument, out: FolderOption = _FOLDER, threads: ThreadsOption = None) -> None:
+    """Add frequent whole words to the vocabulary, and train their rows alone. Needs the extra `e5` too.
+
+    Example: smsearch train words training.toml
+    """
+    from smsearch.training.pipeline import TrainingRun
+
+    with kept_on_interrupt(_KEPT):
+        losses = TrainingRun(config, out).add_words(threads=threads, progress=_tell)
+    say("words added; " + _figures(losses) if losses else "no words to add: the configuration asks for none")
+
+
 @app.command("adapt")
 def adapt(config: ConfigArgument, out: FolderOption = _FOLDER, threads: ThreadsOption = None) -> None:
     """Turn passages towards the questions they answer: learn one matrix from headings and the text below them.
@@ -173,6 +199,7 @@ def train_all(
     student(config, out, threads)
     settle(config, out, threads)
     grow(config, out, threads)
+    words(config, out, threads)
     adapt(config, out, threads)
     export(config, out)
 

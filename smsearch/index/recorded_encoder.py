@@ -32,6 +32,11 @@ class EncoderRecord:
     token_fingerprint: str = ""
     centring: Centring | None = field(default=None, compare=False)
 
+    @property
+    def is_token_table(self) -> bool:
+        """Whether it is the encoder whose token ids are stored: a table, which has no bias towards a language."""
+        return self.token_fingerprint == self.fingerprint
+
     def as_meta(self) -> dict[str, Any]:
         """What the index stores, by key."""
         recorded = {"name": self.name, "dim": self.dim, "fingerprint": self.fingerprint, "settings": self.settings}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -9,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from smsearch.encoders.protocol import LanguageMeans
 from smsearch.errors import NotFoundError
 from smsearch.index.centring import Centring, read_centring
 from smsearch.index.checksums import intact_sql, require_intact
@@ -16,6 +18,9 @@ from smsearch.index.database import Connection
 from smsearch.index.recorded_encoder import read_record
 from smsearch.index.store import Store
 
+_AMOUNT: Final = 0.5  # the part of the means that is subtracted, as chosen for e5-small
+_FEWEST_LANGS: Final = 2
+_UNKNOWN: Final = "und"
 _BLOCK: Final = 16_384
 _BYTES: Final = 2  # of a number of a stored vector
 _BOUND: Final = 500  # values; SQLite before 3.32 binds at most 999
@@ -78,11 +83,40 @@ class StoredVectors:
         Raises:
             IndexDamagedError: If one is damaged.
         """
+        for rows in self._batches():
+            yield self._read(rows)
+
+    def language_means(self, *, least: int) -> LanguageMeans | None:
+        """Means of the vectors, as encoded, of each language that has so many passages; None for fewer than two.
+
+        Queries have the same means, for nothing tells what they would be.
+
+        Raises:
+            IndexDamagedError: If a vector is damaged.
+        """
+        counted = "SELECT lang, count(*) FROM passages WHERE representative IS NULL GROUP BY lang"
+        counts: Counter[str] = Counter()
+        for lang, n in self.connection.execute(counted):
+            counts[_primary(lang)] += n
+        langs = sorted(lang for lang, n in counts.items() if n >= least and lang != _UNKNOWN)
+        if len(langs) < _FEWEST_LANGS:
+            return None
+        sums = np.zeros((len(langs), self.dim))
+        numbers = {lang: i for i, lang in enumerate(langs)}
+        for rows in self._batches():
+            vectors = self._read(rows, as_encoded=True)
+            of_lang = np.array([numbers.get(_primary(row[3]), -1) for row in rows])
+            for i in np.unique(of_lang[of_lang >= 0]):
+                sums[i] += vectors[of_lang == i].sum(axis=0)
+        means = (sums / [[counts[lang]] for lang in langs]).astype(np.float32)
+        return LanguageMeans(tuple(langs), means, means, _AMOUNT)
+
+    def _batches(self) -> Iterator[list[Any]]:
         cursor = self.connection.execute(
             f"SELECT {_COLUMNS} FROM {_JOINED} WHERE p.representative IS NULL ORDER BY e.passage_id"
         )
         while rows := cursor.fetchmany(_BLOCK):
-            yield self._read(rows)
+            yield rows
 
     def _read(self, rows: Sequence[Any], *, as_encoded: bool = False) -> Vectors:
         for passage_id, is_intact, vector, _ in rows:
@@ -92,3 +126,7 @@ class StoredVectors:
         if self.centring is None or as_encoded:
             return vectors
         return self.centring.centre_passages(vectors, [row[3] for row in rows])
+
+
+def _primary(lang: str) -> str:
+    return lang.partition("-")[0]

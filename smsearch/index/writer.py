@@ -7,12 +7,13 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 import numpy as np
 
 from smsearch.errors import IndexStateError
 from smsearch.files import reached, writer_lock
+from smsearch.index.centring import Centring
 from smsearch.index.changes import META as CHANGES
 from smsearch.index.changes import ChangeCounts, Changes, changed_representatives
 from smsearch.index.clustered import ClusteredIndex
@@ -40,12 +41,14 @@ from smsearch.index.recorded_encoder import EncoderRecord, read_record
 from smsearch.index.seal import break_seal, require_seal, set_seal
 from smsearch.index.store import Store
 from smsearch.index.stored import EncodedPassage
+from smsearch.index.stored_vectors import StoredVectors
 from smsearch.index.tuning import Tuned, tune
 from smsearch.records import Document, Passage, Source, Span
 from smsearch.text.repeats import KEYS_VERSION
 from smsearch.text.words import folding_version
 
 _MERGE_SHARE = 0.1
+_LEAST_OF_A_LANGUAGE: Final = 200  # passages that its mean is learned from
 _MERGE_LEAST = 2_000
 
 
@@ -221,12 +224,39 @@ class IndexWriter:
             forget_derived(self.store)
         return True
 
+    def learn_centring(self, *, again: bool = False) -> bool:
+        """Learn from the stored vectors what to subtract by language, where the encoder brings no means.
+
+        It is learned once, when two languages have 200 passages each, and kept while the index grows.
+
+        Args:
+            again: Learn anew what was learned before.
+
+        Returns:
+            Whether it is another than before; the derived files are then to be written again.
+        """
+        recorded = self.store.get_meta("centring")
+        is_learned = isinstance(recorded, dict) and bool(recorded.get("learned"))
+        if self.encoder.is_token_table or (recorded is not None and not (again and is_learned)):
+            return False
+        with translated_errors(self.folder), self.batch():
+            means = StoredVectors.of_index(self.store).language_means(least=_LEAST_OF_A_LANGUAGE)
+            if means is None:
+                return False
+            self.store.set_meta("centring", {**Centring.from_means(means).as_meta(), "learned": True})
+            forget_derived(self.store)
+        return True
+
     def tune(self, *, recall: float) -> Tuned | None:
-        """Let searches visit as many clusters as give a recall; None where every vector is compared anyway.
+        """Let searches visit as many clusters as give a recall, and learn anew what is subtracted by language.
 
         Args:
             recall: Share of the ten nearest passages that are found, in `(0, 1]`.
+
+        Returns:
+            What was measured; None where every vector is compared anyway.
         """
+        self.learn_centring(again=True)
         self.repair_derived()
         with translated_errors(self.folder), self.batch():
             derived = open_derived(self.folder, self.store)

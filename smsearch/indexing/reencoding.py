@@ -28,5 +28,6 @@ def reencode(
         stored = list(writer.store.iter_documents())
         writer.start_again(record_of(encoder))
         report = Updater(writer, encoder, options=options, progress=progress).rewrite(stored)
+        writer.learn_centring()
         writer.refresh_derived(force=True)
     return report

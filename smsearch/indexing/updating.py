@@ -116,6 +116,7 @@ class Updater:
             with self._writer.batch():
                 for doc_id in vanished:
                     self._writer.remove_document(doc_id)
+        self._writer.learn_centring()
         self._writer.refresh_derived()
         if vanished and refused:
             raise ShrinkError(
@@ -133,6 +134,7 @@ class Updater:
         for batch in _batches(map(_storable, documents), self._encoder):
             last = {document.doc_id: document for document in batch}
             self._store([self._pending(list(last.values()), frozenset())], None)
+        self._writer.learn_centring()
         self._writer.refresh_derived()
         return self._report(removed=0, begin=begin)
 

@@ -30,8 +30,9 @@ def write_card(
         folder: Holds weights and tokenizer.
         config: What the model was trained from.
         corpus: What its text was.
-        made: `step` and `seconds` of the training, under `settled`, `grown` and `adapted` the same of these stages,
-            `tokens` and `compression_cosine` of the rows, `cosines` of the check texts.
+        made: `step` and `seconds` of the training, under `settled`, `grown`, `words` and `adapted` the same of these
+            stages, nothing where the run began from a finished encoder, `tokens` and `compression_cosine` of the rows,
+            `cosines` of the check texts.
         quality: What it is worth, where it was measured.
     """
     parts = [
@@ -76,7 +77,7 @@ def _head(folder: Path, config: TrainingConfig, made: Mapping[str, Any]) -> str:
 
 def _making(config: TrainingConfig, corpus: CorpusReport, made: Mapping[str, Any]) -> str:
     student = config.student
-    steps, seconds = int(made["step"]), float(made["seconds"])
+    steps = int(made.get("step", student.steps))
     narrow = (
         f"; the first {student.narrow_steps:,} with {student.narrow_dim} dimensions" if student.narrow_steps else ""
     )
@@ -90,12 +91,13 @@ def _making(config: TrainingConfig, corpus: CorpusReport, made: Mapping[str, Any
             f"- Teacher: {config.teacher.model} ({config.teacher.backend}), projected to {student.dim} dimensions by",
             "  its principal directions.",
             f"- Student: {steps:,} batches of {student.batch:,} rows ({steps * student.batch / 1e6:.1f}M sampled",
-            f"  pairs), {seconds / 60:.0f} minutes of training{narrow}.",
+            f"  pairs){_minutes(made)}{narrow}.",
             "- Loss: contrast between the sides, the same against the other side's teacher vector, cosine to its own.",
             f"- Principal directions of the table divided by their mean square to the power {config.whitening:g}, then",
             f"  the norms of its rows raised to the power {config.norm_power:g}.",
             *_settling(config, made["settled"]),
-            *_growth(config, made["grown"], int(made["tokens"])),
+            *_growth(config, made["grown"]),
+            *_words(config, made["words"], int(made["tokens"])),
             *_adapter(config, made["adapted"]),
             "- Numbers rounded to 4 bits, what is left passed on, with a scale for each 64 at most: mean cosine "
             f"{made['compression_cosine']:.4f} to the exact rows.",
@@ -106,15 +108,33 @@ def _making(config: TrainingConfig, corpus: CorpusReport, made: Mapping[str, Any
     )
 
 
-def _growth(config: TrainingConfig, grown: Mapping[str, Any], n_tokens: int) -> list[str]:
+def _growth(config: TrainingConfig, grown: Mapping[str, Any]) -> list[str]:
     if not config.growth.entries:
         return []
     langs, steps = ", ".join(lang for lang, n in config.growth.entries.items() if n), int(grown["step"])
     return [
-        f"- Grown to {n_tokens:,} entries by pieces that often stand side by side in a word ({langs}); their rows",
-        f"  began as the sum of those pieces' rows and learned over {steps:,} batches of these languages",
-        f"  ({float(grown['seconds']) / 60:.0f} minutes) from the table's own English, all other rows held.",
+        f"- Grown by {sum(config.growth.entries.values()):,} entries at most, pieces that often stand side by side in",
+        f"  a word ({langs}); their rows began as the sum of those pieces' rows and learned over {steps:,} batches of",
+        f"  these languages{_minutes(grown)} from the table's own English, all other rows held.",
     ]
+
+
+def _words(config: TrainingConfig, words: Mapping[str, Any], n_tokens: int) -> list[str]:
+    plan = config.words
+    if not plan.entries:
+        return []
+    return [
+        f"- Grown to {n_tokens:,} entries by whole words, the commonest of each language in its corpus and in the",
+        f"  lists of wordfreq. A row began as the mean of the rows of the {plan.neighbours} words that",
+        f"  multilingual-e5-small finds nearest, and learned over {int(words['step']):,} batches{_minutes(words)} from",
+        "  the table's own English, all other rows held.",
+    ]
+
+
+def _minutes(made: Mapping[str, Any]) -> str:
+    """How long a stage took, where that is known."""
+    minutes = round(float(made.get("seconds", 0)) / 60)
+    return f" ({minutes} minutes)" if minutes else ""
 
 
 def _parts(config: TrainingConfig) -> list[str]:
@@ -139,12 +159,12 @@ def _adapter(config: TrainingConfig, adapted: Mapping[str, Any]) -> list[str]:
 
 
 def _settling(config: TrainingConfig, settled: Mapping[str, Any]) -> list[str]:
-    if not settled:
+    steps = int(settled.get("step", config.settling.steps))
+    if not steps:
         return []
-    steps, seconds = int(settled["step"]), float(settled["seconds"])
     rows = steps * config.student.batch / 1e6
     return [
-        f"- Settled: {steps:,} more batches ({rows:.1f}M pairs, {seconds / 60:.0f} minutes) from there, some words cut",
+        f"- Settled: {steps:,} more batches ({rows:.1f}M pairs){_minutes(settled)} from there, some words cut",
         "  into their pieces, languages and sources weighted as `training.toml` says.",
     ]
 

@@ -96,6 +96,22 @@ def compress_table(rows: NDArray[np.float32], moments: NDArray[np.float64] | Non
     return TokenTable(packed=packed, scales=scales)
 
 
+def joined_tables(begun: TokenTable | None, rows: NDArray[np.float32], moments: NDArray[np.float64]) -> TokenTable:
+    """Rows rounded to four bits as by `compress_table`, behind those of a table that is kept as it is.
+
+    Args:
+        begun: The first rows, rounded already; None to round all.
+        rows: `(n_tokens, dim)` float32, all rows.
+        moments: Of the texts, from `text_moments`.
+    """
+    if begun is None:
+        return compress_table(rows, moments)
+    new = compress_table(rows[len(begun) :], moments)
+    return TokenTable(
+        packed=np.concatenate([begun.packed, new.packed]), scales=np.concatenate([begun.scales, new.scales])
+    )
+
+
 def mean_cosine(rows: NDArray[np.float32], table: TokenTable) -> float:
     """How close compressed rows are to those they were made of; zero rows are left out."""
     restored = table.rows(np.arange(len(table), dtype=np.int32))

@@ -19,6 +19,7 @@ from smsearch.training.settling import SettlingPlan
 from smsearch.training.student import StudentPlan
 from smsearch.training.teacher import TeacherPlan
 from smsearch.training.vocabulary import VocabularyPlan
+from smsearch.training.words import WordsPlan
 
 _Record = TypeVar("_Record")
 
@@ -61,6 +62,7 @@ class TrainingConfig:
         student: How the table is trained.
         settling: How it is trained on, whitened and with the norms it will have.
         growth: Which entries are then added to the vocabulary.
+        words: Which whole words are added to it after that.
         adapter: How passages are turned towards the questions they answer.
         card: What the card says besides the figures.
     """
@@ -79,6 +81,7 @@ class TrainingConfig:
     student: StudentPlan = field(default_factory=StudentPlan)
     settling: SettlingPlan = field(default_factory=SettlingPlan)
     growth: GrowthPlan = field(default_factory=GrowthPlan)
+    words: WordsPlan = field(default_factory=WordsPlan)
     adapter: AdapterPlan = field(default_factory=AdapterPlan)
     card: CardNotes = field(default_factory=CardNotes)
 

@@ -10,18 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smsearch.encoders.static import CONFIG, KIND, MATRIX, TOKENIZER, WEIGHTS, StaticConfig
+from smsearch.encoders.table import TokenTable
 from smsearch.files import file_sha256, write_atomically
-from smsearch.training.compression import compress_table, mean_cosine, save_matrix, save_table
+from smsearch.training.compression import mean_cosine, save_matrix, save_table
 from smsearch.training.configuration import TrainingConfig
 
 
 def write_model(
     folder: Path,
     config: TrainingConfig,
+    table: TokenTable,
     rows: NDArray[np.float32],
     tokenizer: Path,
     *,
-    moments: NDArray[np.float64],
     matrix: NDArray[np.float32] | None,
 ) -> None:
     """Write a folder that `load_encoder` reads, but for its card.
@@ -29,12 +30,11 @@ def write_model(
     Args:
         folder: Made where it is missing.
         config: What the model was trained from.
-        rows: `(n_tokens, dim)` float32, the finished table.
+        table: The finished table, compressed.
+        rows: `(n_tokens, dim)` float32, the same before it was compressed.
         tokenizer: File of the vocabulary.
-        moments: Of texts under the table, from `text_moments`.
         matrix: What passages are multiplied by, `(dim, dim)`; None to leave them as they are.
     """
-    table = compress_table(rows, moments)
     folder.mkdir(exist_ok=True)
     shutil.copyfile(tokenizer, folder / TOKENIZER)
     digests = {WEIGHTS: save_table(folder / WEIGHTS, table), TOKENIZER: file_sha256(folder / TOKENIZER)}

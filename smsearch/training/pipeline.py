@@ -3,7 +3,9 @@
 corpus/        parallel text, cleaned         tokenizer.json  the vocabulary
 teacher/       vectors of the English lines   tokens/         the corpus as ids
 student/       checkpoint of the table        settled/        checkpoint of the table, settled
-grown/         the same with more entries      adapted/        checkpoint of the matrix of passages
+grown/         the same with more entries      words/          the same with more words
+adapted/       checkpoint of the matrix of passages
+begun/         a finished encoder, in place of the stages up to adapted/ but words/
 model/         the encoder, with its card
 """
 
@@ -19,16 +21,17 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors.numpy import load, save
 
-from smsearch.encoders.static import CONFIG, TOKENIZER, StaticEncoder
-from smsearch.encoders.table import weighted_rows
+from smsearch.encoders.static import CONFIG, TOKENIZER, WEIGHTS, StaticEncoder
+from smsearch.encoders.table import TokenTable, weighted_rows
 from smsearch.errors import InputError
 from smsearch.evaluation.encoding import EncoderQuality, evaluate_encoder
 from smsearch.files import read_json_object, write_atomically
 from smsearch.training.adapting import Adapter, HeadingSampler
 from smsearch.training.batches import PairSampler
 from smsearch.training.card import write_card
-from smsearch.training.compression import temper_norms, text_moments, whiten, whitening_of
+from smsearch.training.compression import joined_tables, temper_norms, text_moments, whiten, whitening_of
 from smsearch.training.configuration import TrainingConfig
 from smsearch.training.corpus import ENGLISH, REPORT, CorpusReport, build_corpus, read_lines
 from smsearch.training.exporting import write_model
@@ -39,7 +42,8 @@ from smsearch.training.settling import CuttingSampler, turned
 from smsearch.training.student import STATE, Student, train_student
 from smsearch.training.teacher import encode_english, teacher_vectors
 from smsearch.training.tokens import CorpusTokens, write_tokens
-from smsearch.training.vocabulary import save_tokenizer, train_vocabulary
+from smsearch.training.vocabulary import count_words, save_tokenizer, train_vocabulary
+from smsearch.training.words import choose_words, first_rows, load_text_encoder, with_words
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -83,8 +87,15 @@ class TrainingRun:
 
     @property
     def grown_tokenizer(self) -> Path:
-        """The vocabulary of the finished encoder: that one, or what it has grown to."""
+        """That vocabulary, or what it has grown to, or that of the encoder the run began with."""
+        if self._begun.exists():
+            return self._begun / TOKENIZER
         return self._grown / TOKENIZER if self.config.growth.entries else self.tokenizer
+
+    @property
+    def finished_tokenizer(self) -> Path:
+        """The vocabulary of the finished encoder, with the words that were added."""
+        return self._words / TOKENIZER if self.config.words.entries else self.grown_tokenizer
 
     @property
     def model(self) -> Path:
@@ -216,6 +227,68 @@ class TrainingRun:
         preparer = self._cutting(sampler, tokens, grown, english_vectors(rows, tokens))
         return self._train(student, preparer, self._grown, threads=threads, until=until, progress=progress)
 
+    def begin(self, model: Path) -> None:
+        """Take a finished encoder in place of all stages but `words`.
+
+        Args:
+            model: Its folder; its configuration should be the beginning of this one.
+
+        Raises:
+            EncoderError: If it is no static encoder.
+            InputError: If the run has begun already.
+        """
+        if self._begun.exists() or (self._student / STATE).exists():
+            raise InputError(f"the run in {str(self.folder)!r} has begun already; name a new folder")
+        StaticEncoder(model).verify()
+        aside = self._begun.with_name(f".{self._begun.name}")
+        shutil.rmtree(aside, ignore_errors=True)
+        shutil.copytree(model, aside)
+        aside.rename(self._begun)
+
+    def add_words(
+        self, *, threads: int | None = None, until: int | None = None, progress: Progress = _silent
+    ) -> dict[str, float]:
+        """Add whole words to the vocabulary and train their rows; all others stay what they are.
+
+        Arguments as `train_student` takes them.
+
+        Returns:
+            The parts of the loss over the last steps; nothing where no words are asked for.
+
+        Raises:
+            InputError: If an earlier stage is missing.
+            MissingExtraError: If torch, wordfreq or the extra `e5` is not installed.
+        """
+        config, plan = self.config, self.config.words
+        if not plan.entries:
+            return {}
+        held = self._grown_rows()
+        rows = np.concatenate([held, self._first_rows(held, progress)])
+        student = Student.of(rows, plan.student(config.settling.student(config.student)), held=len(held))
+        student.load(self._words)
+        tokens = write_tokens(self.corpus, self.finished_tokenizer, self._words / "tokens", advance=progress)
+        sampling = plan.sampling(config.settling.sampling(config.sampling))
+        sampler = PairSampler(tokens, sampling, seed=plan.seed + student.step)
+        n_rows = min(config.student.batch, len(tokens.lines))
+        preparer = BatchPreparer(
+            sampler, english_vectors(rows, tokens), _pieces(self.finished_tokenizer, 0.0), n_rows=n_rows
+        )
+        return self._train(student, preparer, self._words, threads=threads, until=until, progress=progress)
+
+    def _first_rows(self, held: NDArray[np.float32], progress: Progress) -> NDArray[np.float32]:
+        """The rows that new words begin with, and the vocabulary that has these words; both are kept."""
+        path = self._words / _FIRST_ROWS
+        if not path.exists():
+            vocabulary, plan = _tokenizer(self.grown_tokenizer), self.config.words
+            counts = count_words(self.corpus, self.config.vocabulary, advance=progress)
+            chosen = choose_words(counts, vocabulary, plan, unspaced=tuple(self.config.vocabulary.runs))
+            progress(f"{len(chosen.new):,} new words, {len(chosen.known):,} examples")
+            first = first_rows(chosen, held, vocabulary, plan, load_text_encoder())
+            self._words.mkdir(parents=True, exist_ok=True)
+            save_tokenizer(with_words(vocabulary, chosen.new), self.finished_tokenizer)
+            write_atomically(path, save({"rows": first}))
+        return load(path.read_bytes())["rows"]
+
     def adapt(
         self, *, threads: int | None = None, until: int | None = None, progress: Progress = _silent
     ) -> dict[str, float]:
@@ -224,26 +297,29 @@ class TrainingRun:
         Arguments as `train_student` takes them.
 
         Returns:
-            The parts of the loss over the last steps; nothing where no steps are asked for.
+            The parts of the loss over the last steps; nothing where no steps are asked for, or the run began with an
+            encoder, whose matrix is kept.
 
         Raises:
             InputError: If an earlier stage is missing, or the corpus has no heading with text below it.
             MissingExtraError: If torch is not installed.
         """
         config, plan = self.config, self.config.adapter
-        if not plan.steps:
+        if not plan.steps or self._begun.exists():
             return {}
         rows = self.finished_rows()
         adapter = Adapter(weighted_rows(rows, config.query_power), rows, plan, config.student)
         adapter.load(self._adapted)
-        tokens = CorpusTokens.open(self.grown_tokenizer.parent / "tokens")
+        tokens = write_tokens(
+            self.corpus, self.finished_tokenizer, self.finished_tokenizer.parent / "tokens", advance=progress
+        )
         lines = list(read_lines(self.corpus / ENGLISH))
         sampling = config.settling.sampling(config.sampling)
         sampler = HeadingSampler(tokens, sampling, plan, lines, seed=plan.seed + adapter.step)
         if plan.heading_share and not sampler.n_headings:
             raise InputError("the corpus has no heading with text below it; set `adapter.steps` to 0")
         n_rows = min(config.student.batch, len(tokens.lines))
-        preparer = BatchPreparer(sampler, None, _pieces(self.grown_tokenizer, 0.0), n_rows=n_rows)
+        preparer = BatchPreparer(sampler, None, _pieces(self.finished_tokenizer, 0.0), n_rows=n_rows)
         return self._train(adapter, preparer, self._adapted, threads=threads, until=until, progress=progress)
 
     def _whitened(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -303,12 +379,21 @@ class TrainingRun:
         return pieces.fold(student.table.numpy())
 
     def finished_rows(self) -> NDArray[np.float32]:
-        """The table as it is exported, not compressed: grown, or else settled, or else whitened with smaller norms.
+        """The table as it is exported, not compressed: with the words that were added, where there are any.
 
         Raises:
-            InputError: If nothing was trained yet, or not settled or grown though the configuration asks for it.
+            InputError: If nothing was trained yet, or a stage is missing that the configuration asks for.
         """
+        if self.config.words.entries:
+            self._need(self._words / STATE, "words")
+            return self._checkpoint(self._words)
+        return self._grown_rows()
+
+    def _grown_rows(self) -> NDArray[np.float32]:
+        """The table before words are added: grown, or else settled, or else whitened with smaller norms."""
         config = self.config
+        if table := self._begun_table():
+            return table.rows(np.arange(len(table), dtype=np.int32))
         if config.growth.entries:
             self._need(self._grown / STATE, "grow")
             return self._checkpoint(self._grown)
@@ -319,6 +404,9 @@ class TrainingRun:
 
     def _matrix(self) -> NDArray[np.float32] | None:
         """What passages are multiplied by; None where the configuration leaves them as they are."""
+        if self._begun.exists():
+            matrix = StaticEncoder(self._begun).matrix
+            return None if matrix is None else matrix.astype(np.float32)
         if not self.config.adapter.steps:
             return None
         self._need(self._adapted / STATE, "adapt")
@@ -344,9 +432,10 @@ class TrainingRun:
         Raises:
             InputError: If nothing was trained yet, or not all that the configuration asks for.
         """
-        rows, matrix = self.finished_rows(), self._matrix()
-        moments = text_moments(rows, CorpusTokens.open(self.grown_tokenizer.parent / "tokens"))
-        write_model(self.model, self.config, rows, self.grown_tokenizer, moments=moments, matrix=matrix)
+        rows, matrix, tokenizer = self.finished_rows(), self._matrix(), self.finished_tokenizer
+        moments = text_moments(rows, CorpusTokens.open(tokenizer.parent / "tokens"))
+        table = joined_tables(self._begun_table(), rows, moments)
+        write_model(self.model, self.config, table, rows, tokenizer, matrix=matrix)
         shutil.copyfile(self.config_file, self.model / CONFIGURATION)
         self._write_card(None)
         return self._encoder()
@@ -363,6 +452,19 @@ class TrainingRun:
         write_atomically(self.model / EVALUATION, (json.dumps(asdict(quality), indent=2) + "\n").encode())
         self._write_card(quality)
         return quality
+
+    def _begun_table(self) -> TokenTable | None:
+        """The compressed table of the encoder that the run began from, whose rows are exported as they are."""
+        path = self._begun / WEIGHTS
+        return TokenTable.open(path) if path.exists() else None
+
+    @property
+    def _begun(self) -> Path:
+        return self.folder / "begun"
+
+    @property
+    def _words(self) -> Path:
+        return self.folder / "words"
 
     @property
     def _student(self) -> Path:
@@ -388,8 +490,8 @@ class TrainingRun:
         state = read_json_object(self._student / STATE)
         vectors = self._encoder().encode_passages(self.config.card.check_texts)
         cosines = (vectors[1:] @ vectors[:1].T).ravel().tolist()
-        later = {"settled": read_json_object(self._settled / STATE), "grown": read_json_object(self._grown / STATE)}
-        later["adapted"] = read_json_object(self._adapted / STATE)
+        stages = {"settled": self._settled, "grown": self._grown, "words": self._words, "adapted": self._adapted}
+        later = {name: read_json_object(folder / STATE) for name, folder in stages.items()}
         made = {**state, **read_json_object(self.model / CONFIG), "cosines": cosines, **later}
         write_card(self.model, self.config, report, made, quality)
 
@@ -400,6 +502,7 @@ class TrainingRun:
 
 
 _TOLD_EVERY: Final = 10.0  # seconds
+_FIRST_ROWS: Final = "first.safetensors"
 
 
 def _tokenizer(path: Path) -> Tokenizer:

@@ -1,7 +1,7 @@
 """The student: a table of token vectors, trained so that the normalised sum of a text's rows says what the text says.
 
-The gradients are written out, for everything that is learned is one table: products in bfloat16, sums through
-sparse matrices that hold the rows of a batch alone.
+The gradients are written out, for everything that is learned is one table: products in bfloat16 where the processor
+has instructions for it, sums through sparse matrices that hold the rows of a batch alone.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -224,7 +225,8 @@ def contrast(
         Mean of the two directions, and the gradients with respect to `one` and `other`.
     """
     n = len(one)
-    one_half, other_half = one.bfloat16(), other.bfloat16()
+    kind = _product_kind()
+    one_half, other_half = one.to(kind), other.to(kind)
     chances = (one_half @ other_half.T).float().sub_(1).div_(temperature)  # cosines are 1 at most
     right = chances.diagonal().clone()
     chances.exp_().masked_fill_(near, 0)
@@ -232,8 +234,23 @@ def contrast(
     loss = float((by_row.log() + by_column.log() - 2 * right).mean()) / 2
     chances.mul_(by_row.reciprocal()[:, None] + by_column.reciprocal()[None, :])
     chances.diagonal().sub_(2)
-    grad = chances.mul_(0.5 / (n * temperature)).bfloat16()
+    grad = chances.mul_(0.5 / (n * temperature)).to(kind)
     return loss, (grad @ other_half).float(), (grad.T @ one_half).float()
+
+
+@lru_cache(maxsize=1)
+def _product_kind() -> torch.dtype:
+    """Return the kind of number in which this processor multiplies matrices faster: bfloat16, or float32."""
+    import torch
+
+    taken = {}
+    for kind in (torch.float32, torch.bfloat16):
+        matrix = torch.ones(512, 512, dtype=kind)
+        for _ in range(2):  # the first prepares
+            begun = time.perf_counter()
+            matrix @ matrix
+            taken[kind] = time.perf_counter() - begun
+    return min(taken, key=taken.__getitem__)
 
 
 def sparse_tensor(matrix: csr_matrix) -> torch.Tensor:

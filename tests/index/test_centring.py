@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,11 +14,13 @@ import smsearch
 from smsearch import Document, Index
 from smsearch.encoders.protocol import LanguageMeans
 from smsearch.errors import IndexDamagedError
+from smsearch.index import writer
 from smsearch.index.centring import Centring, read_centring
 from smsearch.index.recorded_encoder import record_of
 from smsearch.index.writer import open_writer
 from smsearch.indexing.reencoding import reencode
 from tests.fakes import KeywordEncoder
+from tests.whole_texts import WholeTextEncoder
 
 MakeIndex = Callable[..., Index]
 
@@ -197,3 +199,70 @@ def test_an_index_encoded_again_is_centred_as_its_new_encoder_asks(make_index: M
     with smsearch.open_index(index.folder, encoder=plain) as again:
         # (0, 1) with (1, 0), (0.7071, 0.7071) and (0.8944, 0.4472)
         assert dense(again) == pytest.approx({"en": 0.0, "th": 0.7071, "fi": 0.4472}, abs=1e-3)
+
+
+# -- means learned from the collection ------------------------------------------------------------
+
+
+class WholeEncoder(WholeTextEncoder):
+    """`fox` points one way, `bee` the other, and all texts of a language lean the same way besides."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dim = 3
+        self.encode_queries = self.encode_passages = self.encode
+
+    @staticmethod
+    def encode(texts: Sequence[str]) -> NDArray[np.float32]:
+        rows = [(("fox" in text) - ("bee" in text), 2.0 * ("สวัสดี" in text), 1.0) for text in texts]
+        vectors = np.array(rows, np.float32).reshape(-1, 3)
+        found: NDArray[np.float32] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        return found
+
+
+def of_two_languages(n: int) -> list[Document]:
+    thai = [Document(f"th-{i}", f"สวัสดี {i} {('fox', 'bee')[i % 2]}", lang="th") for i in range(n)]
+    return [*thai, *(Document(f"en-{i}", f"{i} {('fox', 'bee')[i % 2]}", lang="en") for i in range(n))]
+
+
+def test_means_of_an_encoder_that_brings_none_are_learned_once_and_learned_anew_by_tune(
+    make_index: MakeIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "_LEAST_OF_A_LANGUAGE", 4)
+    encoder = WholeEncoder()
+    index = make_index(*of_two_languages(3), encoder=encoder)
+    assert read_meta(index) is None
+    index.add(of_two_languages(4))
+    learned = read_meta(index)
+    assert learned is not None
+    assert learned["langs"] == ["en", "th"]
+    # English vectors are (+-0.7071, 0, 0.7071), Thai ones (+-0.4082, 0.8165, 0.4082): their means differ by
+    # (0, 0.8165, -0.2989), and a half of half of that is subtracted from Thai and added to English.
+    centring = read_centring(learned, 3)
+    assert centring is not None
+    np.testing.assert_allclose(centring.passages, [[0, -0.2041, 0.0747], [0, 0.2041, -0.0747]], atol=1e-3)
+    assert centring.queries.tolist() == centring.passages.tolist()
+    index.add([Document("more", "สวัสดี fox, fox", lang="th"), *of_two_languages(6)])
+    assert read_meta(index) == learned
+    index.tune()
+    assert read_meta(index) != learned
+    assert index.verify() == []
+
+
+def test_with_learned_means_a_question_finds_the_right_passage_in_another_language(
+    make_index: MakeIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    documents = [document for document in of_two_languages(6) if document.doc_id != "th-0"]
+    found = []
+    for least in (99, 4):
+        monkeypatch.setattr(writer, "_LEAST_OF_A_LANGUAGE", least)
+        index = make_index(*documents, encoder=WholeEncoder())
+        ranks = [hit.doc_id for hit in index.search("สวัสดี 0 fox", 11, mode="dense", langs=["en", "th"])]
+        found.append(ranks.index("en-0") < ranks.index("th-1"))
+    assert found == [False, True]
+
+
+def read_meta(index: Index) -> dict[str, Any] | None:
+    with open_writer(index.folder) as opened:
+        recorded: dict[str, Any] | None = opened.store.get_meta("centring")
+    return recorded

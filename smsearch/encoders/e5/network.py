@@ -1,12 +1,12 @@
 """The network of multilingual-e5-small as an ONNX graph, written from the four-bit weights.
 
 The graph begins behind the embeddings: the matrix of token vectors, three quarters of all weights, stays in the
-mapped weight file, so that loading the graph takes 30 ms. Linear maps have weights of 7 bits, a scale for each output, and
-inputs quantised to 8 bits as they come (`DynamicQuantizeMatMul`). With weights of 8 bits, processors without VNNI
-instructions saturate the sums of two products: the vectors differ from machine to machine, and the cosine with float32
-falls to 0.9964 for queries. The second map of the feed-forward part of three layers has inputs with outliers; it keeps
-the four-bit weights with a scale for each block (`MatMulNBits`). That brings the cosine with float32 from 0.996 to
-0.9984 and costs a twentieth of the speed (`benchmarks/e5.md`).
+mapped weight file, so that loading the graph takes 30 ms. Linear maps have weights of 7 bits, a scale for each output,
+and inputs quantised to 8 bits as they come (`DynamicQuantizeMatMul`). With weights of 8 bits, processors without VNNI
+instructions saturate the sums of two products: vectors differ from machine to machine, and the mean cosine of queries
+with float32 falls to 0.9964. The second map of the feed-forward part of three layers has inputs with outliers; it keeps
+the four-bit weights with a scale for each block (`MatMulNBits`). That brings the cosine from 0.996 to 0.998 and costs a
+twentieth of the speed (`benchmarks/e5.md`).
 """
 
 from __future__ import annotations
