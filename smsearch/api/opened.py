@@ -302,7 +302,8 @@ class Index:
         """Let searches find a share of the ten nearest passages, measured on this index's own vectors.
 
         Only an index of more than 200,000 passages is searched by clusters; in a smaller one every
-        vector is compared, and there is nothing to tune.
+        vector is compared, and there is no share to choose. Means by language that were learned from the
+        collection are learned anew.
 
         Args:
             recall: The share, in `(0, 1]`; kept when the derived files are written again.

@@ -111,7 +111,7 @@ def _making(config: TrainingConfig, corpus: CorpusReport, made: Mapping[str, Any
 def _growth(config: TrainingConfig, grown: Mapping[str, Any]) -> list[str]:
     if not config.growth.entries:
         return []
-    langs, steps = ", ".join(lang for lang, n in config.growth.entries.items() if n), int(grown["step"])
+    langs, steps = ", ".join(lang for lang, n in config.growth.entries.items() if n), int(grown.get("step", config.growth.steps))
     return [
         f"- Grown by {sum(config.growth.entries.values()):,} entries at most, pieces that often stand side by side in",
         f"  a word ({langs}); their rows began as the sum of those pieces' rows and learned over {steps:,} batches of",
@@ -151,7 +151,7 @@ def _parts(config: TrainingConfig) -> list[str]:
 def _adapter(config: TrainingConfig, adapted: Mapping[str, Any]) -> list[str]:
     if not config.adapter.steps:
         return []
-    steps, share = int(adapted["step"]), config.adapter.heading_share
+    steps, share = int(adapted.get("step", config.adapter.steps)), config.adapter.heading_share
     return [
         f"- Passages turned towards the questions they answer by a symmetric matrix: {steps:,} batches, {share:.0%} of",
         "  their rows headings and questions with the text below them, the table held.",
