@@ -1,6 +1,6 @@
 """Check out a collection of public blogs, wikis and guides in many languages, each at a pinned commit.
 
-    python benchmarks/collection.py --mirror FOLDER --out FOLDER
+    python benchmarks/collection.py --mirror FOLDER --out FOLDER [--every 1]
 
 `collection.toml` names the repositories, `collection_questions.tsv` holds questions about them. Bare clones are read
 from FOLDER/owner+name; a repository that is missing is named with the command that fetches it. No text is part of
@@ -78,16 +78,25 @@ def read_questions(path: Path = HERE / "collection_questions.tsv") -> list[Quest
     ]
 
 
-def check_out(repository: Repository, mirror: Path, out: Path) -> int:
+def check_out(repository: Repository, mirror: Path, out: Path, *, every: int = 1) -> int:
     """Write the files of a repository below `out`, and return how many.
+
+    Args:
+        repository: What to check out.
+        mirror: Folder of the clones.
+        out: Folder to write.
+        every: Of the files that answer no question, only every n-th is written.
 
     Raises:
         FileNotFoundError: If the clone or the commit is missing below `mirror`.
     """
     git = _git_folder(repository, mirror)
     begin = out / repository.folder
+    answering = {doc for question in read_questions() for doc in question.docs}
     n = 0
-    for name, content in _contents(git, repository):
+    for i, (name, content) in enumerate(_contents(git, repository)):
+        if i % every and f"{repository.folder}/{name}" not in answering:
+            continue
         path = begin / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
@@ -133,11 +142,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--mirror", type=Path, required=True, help="folder of the bare clones")
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
+    parser.add_argument("--every", type=int, default=1, help="of the files without an answer, only every n-th")
     options = parser.parse_args()
     total, errors = 0, []
     for repository in read_repositories():
         try:
-            n = check_out(repository, options.mirror, options.out)
+            n = check_out(repository, options.mirror, options.out, every=options.every)
         except FileNotFoundError as error:
             errors.append(str(error))
             continue

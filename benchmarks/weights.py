@@ -56,7 +56,7 @@ class Asked:
         parts: `(n, len(PARTS))`.
         documents: `(n,)`; number of the document of each candidate.
         is_right: `(n,)`; whether it is of a document that answers.
-        of_query: Brevity and content of the query.
+        of_query: Brevity and pieces of the query.
     """
 
     group: str
@@ -107,7 +107,7 @@ class Gatherer:
         columns = (exact, evidence.late, evidence.sentence_late, evidence.sentence_cosine, share, found.same_language)
         is_right = np.array([bool(self._documents[row] & right) for row in found.rows.tolist()], np.bool_)
         parts = np.stack(columns, axis=1).astype(np.float64)
-        return Asked(group, half, parts, self._numbers[found.rows], is_right, (found.brevity, found.content))
+        return Asked(group, half, parts, self._numbers[found.rows], is_right, (found.brevity, found.pieces))
 
     def is_of(self, asked: Asked, doc_ids: set[str]) -> NDArray[np.bool_]:
         """Which candidates are of some documents."""
@@ -190,7 +190,7 @@ def means(asked: Sequence[Asked], weights: Values) -> dict[str, float]:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Hits to calibrate by: their sums, brevity and content; whether they answer; how much each counts."""
+    """Hits to calibrate by: their sums, brevity and pieces; whether they answer; how much each counts."""
 
     features: Values
     answers: NDArray[np.bool_]
@@ -234,24 +234,22 @@ def fit_logistic(sample: Sample) -> tuple[Values, float]:
 
 def calibrated(weights: Values, coefficients: Values, offset: float) -> Weights:
     """What `smsearch/search/fusion.py` holds of a weighting that was calibrated."""
-    slope, brevity, content = coefficients.tolist()
+    slope, brevity, pieces = coefficients.tolist()
     parts = dict(zip(PARTS, (slope * weights).round(2).tolist(), strict=True))
-    return Weights(**parts, brevity=round(brevity, 2), content=round(content, 2), offset=round(offset, 2))
+    return Weights(**parts, brevity=round(brevity, 2), pieces=round(pieces, 2), offset=round(offset, 2))
 
 
 def probabilities(asked: Asked, weights: Weights) -> tuple[Values, NDArray[np.bool_]]:
     """Scores of the best candidate of each document as the search gives them, best first."""
     scores, is_right = best_of_each(asked, vector_of(weights))
-    brevity, content = asked.of_query
-    return 1 / (
-        1 + np.exp(-(scores + weights.offset + weights.brevity * brevity + weights.content * content))
-    ), is_right
+    brevity, pieces = asked.of_query
+    return 1 / (1 + np.exp(-(scores + weights.offset + weights.brevity * brevity + weights.pieces * pieces))), is_right
 
 
 def reliability(asked: Sequence[Asked], unanswered: Sequence[Asked], weights: Weights) -> tuple[float, list[str]]:
     """Expected calibration error on the half to report, and the rows of the reliability diagram."""
     sample = Sample.of(asked, unanswered, vector_of(weights), "report")
-    total = sample.features @ np.array([1, weights.brevity, weights.content]) + weights.offset
+    total = sample.features @ np.array([1, weights.brevity, weights.pieces]) + weights.offset
     p, counts = 1 / (1 + np.exp(-total)), sample.counts / sample.counts.sum()
     error, rows = 0.0, []
     for i in range(BINS):
@@ -272,11 +270,10 @@ def auc(positive: Sequence[float], negative: Sequence[float]) -> float:
 
 def auc_rows(asked: Sequence[Asked], unanswered: Sequence[Asked], weights: Weights) -> list[str]:
     """How well scores tell right hits, and answerable questions, from what nothing answers."""
-    report = [
-        each for each in asked if each.half == "report" and each.group.startswith("collection") and len(each.parts)
-    ]
-    tops = [probabilities(each, weights) for each in report]
-    right = [float(p[0]) for p, is_right in tops if is_right[0]]
+    report = [each for each in asked if each.half == "report" and len(each.parts)]
+    tops = [(each.group, *probabilities(each, weights)) for each in report]
+    right = [float(p[0]) for _, p, is_right in tops if is_right[0]]
+    of_collection = [group.startswith("collection") for group, *_ in tops]
     groups: dict[str, list[float]] = defaultdict(list)
     for each in unanswered:
         if each.half == "report" and len(each.parts) and not each.group.startswith("XQuAD"):
@@ -286,8 +283,12 @@ def auc_rows(asked: Sequence[Asked], unanswered: Sequence[Asked], weights: Weigh
             )
             if each.group.startswith("nonsense"):
                 groups["nonsense, all"].append(best)
-    every = [float(p[0]) for p, _ in tops]
-    return [f"| {name} | {auc(right, low):.3f} | {auc(every, low):.3f} |" for name, low in sorted(groups.items())]
+    kept = [(p, is_right) for (_, p, is_right), belongs in zip(tops, of_collection, strict=True) if belongs]
+    right_here, every = [float(p[0]) for p, is_right in kept if is_right[0]], [float(p[0]) for p, _ in kept]
+    return [
+        f"| {name} | {auc(right, low):.3f} | {auc(right_here, low):.3f} | {auc(every, low):.3f} |"
+        for name, low in sorted(groups.items())
+    ]
 
 
 def ways_of(weights: Weights) -> Mapping[str, Values]:
@@ -315,7 +316,10 @@ def section(model: str, asked: Sequence[Asked], unanswered: Sequence[Asked], wei
     lines += ["", f"In use: `{weights}`", "", f"The same weighting, calibrated on this run's `choose`: `{fitted}`", ""]
     lines += [f"Expected calibration error on `report`: {error:.3f}", ""]
     lines += ["| score | share | mean score | answers |", "|---|--:|--:|--:|", *rows, ""]
-    lines += ["| AUC against the best hit of | right first hits | first hits of all questions |", "|---|--:|--:|"]
+    lines += [
+        "| AUC against the best hit of | right first hits | right first hits, collection | first hits, collection |",
+        "|---|--:|--:|--:|",
+    ]
     return [*lines, *auc_rows(asked, unanswered, weights)]
 
 

@@ -28,14 +28,14 @@ DATA_SHA256 = "fbc8b4fae4dbd9867249705275e6a3f5a7990b44d10dd50c14611469099f99d6"
 SEEDS_SHA256 = "f82ce9ab0ef26eb8ebcff2af15a93ba83e9eef4fdabeca54ef3877327d612ee2"
 FLAGSHIP_SHA256 = "f3a04dcb8599c7e5dcdf7d35ce400261ac7c98172999cf12f4184f4d1e09aabe"
 FLOORS = {
-    ("static", "dense"): (0.73, 0.56, 0.52),
+    ("static", "dense"): (0.71, 0.53, 0.52),
     ("static", "lexical"): (0.34, 0.24, 0.19),
-    ("static", "hybrid"): (0.81, 0.69, 0.76),
+    ("static", "hybrid"): (0.84, 0.74, 0.80),
     ("e5-small", "dense"): (0.82, 0.72, 0.45),
     ("e5-small", "lexical"): (0.35, 0.25, 0.13),
     ("e5-small", "hybrid"): (0.91, 0.84, 0.66),
 }
-FLAGSHIP_FLOORS = {"static": 25, "e5-small": 56}  # languages of 63 whose question finds the post first
+FLAGSHIP_FLOORS = {"static": 29, "e5-small": 56}  # languages of 63 whose question finds the post first
 FLAGSHIP_ANSWER = "003_820c8e683cad6f24.txt"
 needs_e5 = pytest.mark.skipif(not has_e5(), reason="the extra e5 is not installed")
 PASSAGES_READ = 3

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -14,7 +13,7 @@ from smsearch.index.reader import IndexReader
 from smsearch.search.evidence import Evidence, QueryTokens, token_evidence
 from smsearch.search.question import Question
 from smsearch.text.language import language_chances
-from smsearch.text.words import query_words
+from smsearch.text.words import count_words, query_words
 
 _EXHAUSTIVE = 500  # so many passages are all scored by every part
 _DEPTH = 200  # nearest vectors that are scored by every part where there are more passages
@@ -38,7 +37,7 @@ class Candidates:
         bound: BM25 of a passage that would hold every word of the query in its rarest form.
         same_language: Probability that the passage is in the query's language; 0 where nobody asked.
         brevity: One over the number of distinct tokens of the query.
-        content: Logarithm of one plus the weight of the query's tokens.
+        pieces: Tokens of the query for each of its words.
         evidence: What the tokens say; None where the mode does not ask for it.
         vector: Of the query, `(dim,)`, where `dense` is estimated to within a hundredth; else None.
     """
@@ -49,7 +48,7 @@ class Candidates:
     bound: float
     same_language: Scores
     brevity: float = 0.0
-    content: float = 0.0
+    pieces: float = 0.0
     evidence: Evidence | None = None
     vector: Scores | None = None
 
@@ -65,7 +64,7 @@ class Candidates:
             self.bound,
             same,
             self.brevity,
-            self.content,
+            self.pieces,
             evidence,
             self.vector,
         )
@@ -123,7 +122,7 @@ def gather_candidates(
     vector = encoders.vectors([question.query], chances)
     encoder = encoders.tokens()
     tokens = QueryTokens.from_query(question.query, encoder)
-    brevity, content = 1 / max(len(tokens), 1), math.log1p(tokens.mass)
+    brevity, pieces = 1 / max(len(tokens), 1), tokens.n_tokens / max(count_words(question.query), 1)
     if question.mode == "dense":
         scores, rows = reader.vectors.search(vector, depth, admitted=admitted, exact=question.exact)
         return Candidates.of_one_part(rows[0], dense=scores[0], brevity=brevity)
@@ -141,7 +140,7 @@ def gather_candidates(
         bound,
         _same_language(reader, best, chances[0]),
         brevity,
-        content,
+        pieces,
         token_evidence(tokens, reader.sentences(best), encoder),
         estimated,
     )

@@ -27,25 +27,24 @@ class QueryTokens:
         vectors: `(n, dim)` float32, unit rows.
         weights: `(n,)` float32, summing to 1.
         direction: `(dim,)` float32; see `TokenEncoder.query_direction`.
-        mass: Sum of the weights of distinct tokens before they are divided by it: how much the query says.
+        n_tokens: Tokens of the query, repeats and such without a weight included.
     """
 
     vectors: NDArray[np.float32]
     weights: NDArray[np.float32]
     direction: NDArray[np.float32]
-    mass: float
+    n_tokens: int
 
     @classmethod
     def from_query(cls, query: str, encoder: TokenEncoder) -> QueryTokens:
         """Distinct tokens of a query; repeated ones weigh more."""
         ids, counts = np.unique(encoder.token_ids([query])[0], return_counts=True)
-        once = encoder.token_weights(ids)
-        weights = once * counts.astype(np.float32)
+        weights = encoder.token_weights(ids) * counts.astype(np.float32)
         telling = weights > 0
         total = float(weights.sum()) or 1.0
         vectors = encoder.token_vectors(ids[telling])
         shares = (weights[telling] / total).astype(np.float32)
-        return cls(vectors, shares, encoder.query_direction(query), float(once.sum()))
+        return cls(vectors, shares, encoder.query_direction(query), int(counts.sum()))
 
     def __len__(self) -> int:
         return len(self.weights)

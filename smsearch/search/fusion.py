@@ -14,8 +14,8 @@ collections, and the other half reported: `benchmarks/weights.md`.
   query's own language score higher in every part above, whether they answer or not.
 - brevity: one over the number of distinct tokens of the query. Its weight is negative: a query of one letter or one
   greeting is matched by much that does not answer it.
-- content: the logarithm of one plus the weight of the query's tokens: how much the query says. This and brevity are the
-  same for all candidates and change no order.
+- pieces: the tokens of the query for each of its words. Its weight is negative: a word that the table cuts into many
+  pieces is a rare name, or no word at all. This and brevity are the same for all candidates and change no order.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Weights:
     Attributes:
         dense: Of the cosine.
         brevity: Of one over the number of tokens of the query.
-        content: Of how much the query says.
+        pieces: Of the tokens for each word of the query.
         offset: Added to the sum.
         late: Of late interaction.
         sentence_late: Of late interaction within one sentence.
@@ -50,7 +50,7 @@ class Weights:
     dense: float
     brevity: float
     offset: float
-    content: float = 0.0
+    pieces: float = 0.0
     late: float = 0.0
     sentence_late: float = 0.0
     sentence_cosine: float = 0.0
@@ -73,15 +73,15 @@ class EncoderWeights:
 
 _STATIC: Final = EncoderWeights(
     hybrid=Weights(
-        dense=2.94,
-        late=3.68,
-        sentence_late=1.84,
-        sentence_cosine=1.84,
-        lexical=3.68,
-        same_language=-0.37,
-        brevity=-2.98,
-        content=0.4,
-        offset=-7.48,
+        dense=3.98,
+        late=4.99,
+        sentence_late=2.49,
+        sentence_cosine=2.49,
+        lexical=4.99,
+        same_language=-0.5,
+        brevity=-9.67,
+        pieces=-0.34,
+        offset=-5.3,
     ),
     dense=Weights(dense=9.09, brevity=-2.3, offset=-3.44),
 )
@@ -94,7 +94,7 @@ _E5: Final = EncoderWeights(
         lexical=1.93,
         same_language=-0.39,
         brevity=-2.18,
-        content=0.33,
+        pieces=-0.2,
         offset=-37.37,
     ),
     dense=Weights(dense=42.1, brevity=-4.98, offset=-35.57),
@@ -136,7 +136,7 @@ def fuse(candidates: Candidates, weights: EncoderWeights) -> NDArray[np.float32]
 def _probabilities(
     weights: Weights, candidates: Candidates, parts: Mapping[str, NDArray[np.float32]]
 ) -> NDArray[np.float32]:
-    of_query = weights.brevity * candidates.brevity + weights.content * candidates.content
+    of_query = weights.brevity * candidates.brevity + weights.pieces * candidates.pieces
     constant = np.float32(weights.offset + of_query)
     total = constant + sum(np.float32(getattr(weights, name)) * values for name, values in parts.items())
     return np.asarray(1 / (1 + np.exp(-total)), dtype=np.float32)

@@ -347,6 +347,17 @@ def written_words(text: str) -> Iterator[tuple[int, int]]:
     return (match.span() for match in _WRITTEN.finditer(text))
 
 
+def count_words(text: str) -> int:
+    """Number of different words of a text; in a script without spaces, one for each two characters.
+
+    Examples:
+        >>> count_words("Why, why not?"), count_words("東京都へ")
+        (3, 2)
+    """
+    words = {text[start:end] for start, end in written_words(text)}
+    return sum((len(word) + 1) // 2 if is_unspaced(word) else 1 for word in words)
+
+
 def is_unspaced(word: str) -> bool:
     """Whether a word holds characters of a script without spaces, so that it may be several words."""
     return max(word, default="") >= _FIRST_SPECIAL and _special().some.search(word) is not None

@@ -111,7 +111,10 @@ def _making(config: TrainingConfig, corpus: CorpusReport, made: Mapping[str, Any
 def _growth(config: TrainingConfig, grown: Mapping[str, Any]) -> list[str]:
     if not config.growth.entries:
         return []
-    langs, steps = ", ".join(lang for lang, n in config.growth.entries.items() if n), int(grown.get("step", config.growth.steps))
+    langs, steps = (
+        ", ".join(lang for lang, n in config.growth.entries.items() if n),
+        int(grown.get("step", config.growth.steps)),
+    )
     return [
         f"- Grown by {sum(config.growth.entries.values()):,} entries at most, pieces that often stand side by side in",
         f"  a word ({langs}); their rows began as the sum of those pieces' rows and learned over {steps:,} batches of",

@@ -24,10 +24,10 @@ WEIGHTS = EncoderWeights(
         lexical=4,
         same_language=-1,
         brevity=-2,
-        content=3,
+        pieces=3,
         offset=-1,
     ),
-    dense=Weights(dense=8, brevity=-2, content=0.5, offset=-3),
+    dense=Weights(dense=8, brevity=-2, pieces=0.5, offset=-3),
 )
 
 
@@ -45,7 +45,7 @@ def some(**changed: Any) -> Candidates:
         "bound": 12.0,
         "same_language": column(0.5, 0),
         "brevity": 0.5,
-        "content": 1.0,
+        "pieces": 1.0,
         "evidence": evidence,
     }
     return Candidates(**(parts | changed))
@@ -82,7 +82,7 @@ def test_words_count_by_the_square_of_their_share_and_never_more_than_whole() ->
 
 
 def test_what_is_the_same_for_all_candidates_changes_no_order() -> None:
-    for changed in ({"brevity": 1.0}, {"content": 0.0}):
+    for changed in ({"brevity": 1.0}, {"pieces": 0.0}):
         first, second = fuse(some(**changed), WEIGHTS).tolist()
         assert first > second
         assert first < fuse(some(), WEIGHTS)[0]
@@ -125,8 +125,8 @@ def test_dense_scores_of_an_index_are_those_of_the_formula(seeds_index: Index) -
     weights = weights_for(seeds_index._reader.encoder).dense
     hits = seeds_index.search("why say no to social media", 20, mode="dense")
     n_tokens = len(set(seeds_index.encoder.token_ids(["why say no to social media"])[0].tolist()))
-    content = 0.0  # a dense search does not ask for it
-    of_query = weights.offset + weights.brevity / n_tokens + weights.content * content
+    pieces = 0.0  # a dense search does not ask for it
+    of_query = weights.offset + weights.brevity / n_tokens + weights.pieces * pieces
     expected = [probability(weights.dense * (hit.dense or 0) + of_query) for hit in hits]
     np.testing.assert_allclose([hit.score for hit in hits], np.maximum.accumulate(expected[::-1])[::-1], atol=1e-5)
     assert {hit.score_kind for hit in hits} == {"probability"}
