@@ -87,15 +87,15 @@ _STATIC: Final = EncoderWeights(
 )
 _E5: Final = EncoderWeights(
     hybrid=Weights(
-        dense=38.6,
-        late=1.93,
-        sentence_late=1.93,
-        sentence_cosine=1.93,
-        lexical=1.93,
-        same_language=-0.39,
-        brevity=-2.18,
-        pieces=-0.2,
-        offset=-37.37,
+        dense=44.6,
+        late=2.23,
+        sentence_late=2.23,
+        sentence_cosine=2.23,
+        lexical=2.23,
+        same_language=-0.45,
+        brevity=-3.17,
+        pieces=-0.24,
+        offset=-40.01,
     ),
     dense=Weights(dense=42.1, brevity=-4.98, offset=-35.57),
 )
