@@ -16,6 +16,8 @@ def tune(
 ) -> None:
     """Choose how much of a large index a search looks at, by trying it on the index's own passages.
 
+    Means by language that were learned from the collection (for sentence-transformers models) are learned anew.
+
     Example: smsearch tune --recall 0.99
     """
     from smsearch.api import open_index
