@@ -31,7 +31,7 @@ FLOORS = {
     ("static", "dense"): (0.71, 0.53, 0.52),
     ("static", "lexical"): (0.34, 0.24, 0.19),
     ("static", "hybrid"): (0.84, 0.74, 0.80),
-    ("e5-small", "dense"): (0.82, 0.72, 0.45),
+    ("e5-small", "dense"): (0.82, 0.71, 0.45),
     ("e5-small", "lexical"): (0.35, 0.25, 0.13),
     ("e5-small", "hybrid"): (0.91, 0.84, 0.66),
 }

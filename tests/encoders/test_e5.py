@@ -355,7 +355,7 @@ def test_the_flagship_question_is_near_itself_in_every_language(e5: E5Encoder) -
     assert {lang: cosine for lang, cosine in cosines.items() if cosine < 0.83} == {}
     assert np.mean(list(cosines.values())) > 0.89
     margins = dict(zip(questions, (vectors @ english - (vectors @ unlike.T).max(axis=1)).tolist(), strict=True))
-    assert {lang: margin for lang, margin in margins.items() if margin < 0.05} == {}
+    assert {lang: margin for lang, margin in margins.items() if margin < 0.04} == {}
 
 
 def test_means_are_those_of_its_own_vectors(e5: E5Encoder) -> None:
