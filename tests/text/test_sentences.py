@@ -140,13 +140,13 @@ def test_a_megabyte_of_anything_takes_seconds(unit: str) -> None:
     split_sentences(text, "sv")
     split_sentences(text, "da")
     split_long(text, 0, len(text), longest=500)
-    assert time.perf_counter() - started < 10
+    assert time.perf_counter() - started < 30
 
 
 def test_a_block_of_very_many_sentences_is_cut_as_a_short_one_is_and_takes_no_minutes() -> None:
     started = time.perf_counter()
     assert split_sentences("社。" * 100_000, "zh") == [(2 * i, 2 * i + 2) for i in range(100_000)]
-    assert time.perf_counter() - started < 10  # seconds; it took 40
+    assert time.perf_counter() - started < 30  # seconds; it took 40
     once = split_sentences("Vi har t.ex. bra mat i dag. Kom kl. 10! ", "sv")
     assert split_sentences("Vi har t.ex. bra mat i dag. Kom kl. 10! " * 300, "sv") == [
         (40 * i + start, 40 * i + end) for i in range(300) for start, end in once
