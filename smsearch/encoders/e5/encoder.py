@@ -73,7 +73,7 @@ class E5Encoder:
 
     @property
     def passage_tokens(self) -> int:
-        """Length of a passage that suits the encoder: 100 tokens; longer ones blur sentences (`benchmarks/e5.md`)."""
+        """Length of a passage that suits the encoder: 100 tokens; longer ones blur sentences."""
         return 100
 
     @property

@@ -6,7 +6,7 @@ and inputs quantised to 8 bits as they come (`DynamicQuantizeMatMul`). With weig
 instructions saturate the sums of two products: vectors differ from machine to machine, and the mean cosine of queries
 with float32 falls to 0.9964. The second map of the feed-forward part of three layers has inputs with outliers; it keeps
 the four-bit weights with a scale for each block (`MatMulNBits`). That brings the cosine from 0.996 to 0.998 and costs a
-twentieth of the speed (`benchmarks/e5.md`).
+twentieth of the speed (`benchmarks/e5.py`).
 """
 
 from __future__ import annotations
